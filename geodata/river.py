@@ -43,7 +43,7 @@ def words(chainage_m: float | None, bank: str | None = None) -> str:
     return f"{mark} {BANK_WORDS[bank]}" if bank else mark
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class River:
     """A centreline drawn from upstream to downstream, and the water surface round it when it is known.
 
