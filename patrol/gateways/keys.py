@@ -1,0 +1,160 @@
+"""The secrets of one installation, as files: made on the first start, read on every later one.
+
+A key that is missing while a database exists is never made anew: everything that rests on it (the trail's
+chain, receipt codes, slip check codes) would silently stop verifying. Private sealing keys are never kept
+here; they live in the officers' own key files. Nothing here is logged or shown.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import re
+import secrets
+from contextlib import suppress
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+from patrol.errors import BadInput, Fault, Misconfigured
+
+_KEY_BYTES = 32
+_HEX = re.compile(r"[0-9a-f]{64}")
+_PUB_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+
+
+def _secret() -> bytes:
+    """Declare a secret field: never part of repr."""
+    value: bytes = field(repr=False)
+    return value
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The secret keys (32 bytes each) and the public sealing keys beside them."""
+
+    folder: Path
+    chain: bytes = _secret()
+    pepper: bytes = _secret()
+    receipt: bytes = _secret()
+    check: bytes = _secret()
+    session: bytes = _secret()
+    client: bytes = _secret()
+
+    @classmethod
+    def open(cls, folder: Path, *, may_create: bool = False) -> Keys:
+        """Read the keys in `folder`; with `may_create` (no database yet) make those that are absent."""
+        names = key_names()
+        try:
+            if may_create:
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            missing = [name for name in names if not (folder / f"{name}.key").exists()]
+            if missing and not may_create:
+                listed = "、".join(f"{name}.key" for name in missing)
+                raise Misconfigured(
+                    f"密钥文件缺失：{folder} 里没有 {listed}。数据库已存在，不能重做密钥；请从备份恢复密钥目录。",
+                    code="key_missing",
+                )
+            for name in missing:
+                _make(folder / f"{name}.key")
+            if missing:
+                _sync_folder(folder)
+            return cls(folder, **{name: _read_secret(folder / f"{name}.key") for name in names})
+        except OSError as error:
+            raise Misconfigured(f"密钥目录 {folder} 读不了：{error.strerror}。请检查路径和权限。") from error
+
+    @property
+    def officers(self) -> list[bytes]:
+        """Public keys of the reward officers and of the printed recovery key (`officers/*.pub`), read now."""
+        return [_read_public(path) for path in sorted((self.folder / "officers").glob("*.pub"))]
+
+    @property
+    def operator(self) -> list[bytes]:
+        """Public key of the telephone operator (`operator.pub`), as a list of none or one, read now."""
+        path = self.folder / "operator.pub"
+        return [_read_public(path)] if path.exists() else []
+
+    def add_officer(self, name: str, public_key: bytes) -> None:
+        """Keep an officer's public key under a short name; an existing name is never replaced."""
+        self._add_public(Path("officers"), name, public_key)
+
+    def set_operator(self, public_key: bytes) -> None:
+        """Keep the operator's public key; an existing one is never replaced."""
+        self._add_public(Path(), "operator", public_key)
+
+    def _add_public(self, where: Path, name: str, public_key: bytes) -> None:
+        if not _PUB_NAME.fullmatch(name):
+            raise BadInput(Fault("name", "bad_name", "密钥名只能用小写字母、数字、下划线和短横线。"))
+        if len(public_key) != _KEY_BYTES or not any(public_key):
+            raise BadInput(Fault("public_key", "bad_key", "公钥应是 32 字节。"))
+        folder = self.folder / where
+        folder.mkdir(exist_ok=True, mode=0o700)
+        text = base64.b64encode(public_key) + b"\n"
+        if not _write_new(folder / f"{name}.pub", text, mode=0o644):
+            raise BadInput(Fault("name", "taken", f"已有名为 {name} 的公钥，请换一个名字。"))
+        _sync_folder(folder)
+
+
+def key_names() -> list[str]:
+    """Name the secret keys of an installation, in a fixed order."""
+    return [entry.name for entry in fields(Keys) if entry.name != "folder"]
+
+
+def _make(path: Path) -> None:
+    # Two processes may start first at once: one wins the name, the other then reads the winner's key.
+    _write_new(path, secrets.token_bytes(_KEY_BYTES).hex().encode() + b"\n", mode=0o600)
+
+
+def _write_new(path: Path, text: bytes, *, mode: int) -> bool:
+    """Write `path` complete or not at all, never over another; say whether this call made it."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            return False
+        return True
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+
+
+def _read_secret(path: Path) -> bytes:
+    if os.name != "nt" and path.stat().st_mode & 0o077:
+        raise Misconfigured(f"密钥文件 {path} 别人也能读写，请先执行 chmod 600 {path}。", code="key_exposed")
+    text = path.read_bytes().decode("ascii", "replace").strip()
+    if not _HEX.fullmatch(text):
+        raise Misconfigured(
+            f"密钥文件 {path} 内容不对（应是 64 位十六进制），请从备份恢复。", code="key_damaged"
+        )
+    return bytes.fromhex(text)
+
+
+def _read_public(path: Path) -> bytes:
+    """Read one public key: a line of base64; lines that start with # are notes."""
+    try:
+        lines = path.read_bytes().decode("utf-8", "replace").splitlines()
+        wanted = "".join(line.strip() for line in lines if not line.startswith("#"))
+        key = base64.b64decode(wanted, validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    except OSError as error:
+        raise Misconfigured(f"公钥文件 {path} 读不了：{error.strerror}。") from error
+    if len(key) != _KEY_BYTES or not any(key):
+        raise Misconfigured(f"公钥文件 {path} 内容不对（应是 32 字节的 base64）。", code="key_damaged")
+    return key
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "nt":  # Windows has no fsync of a directory
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
