@@ -1,0 +1,81 @@
+"""AUDIENCE: event -> who hears of it by which card, or which worker job it owes. One errand a row.
+
+`tell` writes the errands that this table names in the transaction of the deed itself; nothing else makes one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Hear:
+    """One hearer: a robot group (`chiefs`, `office`, `fishing`, `unit`: the lead unit's own) or a worker `job`."""
+
+    group: str | None
+    card: str
+    job: str | None = None
+    urgent: bool = False
+
+    @property
+    def handler(self) -> str:
+        return f"job:{self.job}" if self.job else f"card:{self.card}"
+
+
+GROUPS: dict[str, str] = {"chiefs": "河湖长群", "office": "环保办群", "fishing": "禁捕值守群", "unit": "责任单位群"}
+JOBS: frozenset[str] = frozenset({"print", "auto_assign"})
+# cards, with the title each carries
+CARDS: dict[str, str] = {
+    "assignment": "问题交办单", "supervision": "整改督办单", "closure": "销号反馈单", "dismissal": "不予立案告知",
+    "transfer": "移送单", "clue": "待研判线索", "fishing": "疑似非法捕捞", "new_issue": "新问题待交办",
+    "amber": "时限提醒", "red": "已超时限", "level1": "超期催办", "level2": "超期督办", "level3": "超期升级",
+    "request": "待批申请", "decided": "申请已批", "pressed": "督办", "reassigned": "改派告知",
+    "submitted": "待验收", "sent_back": "验收退回", "stuck": "推送受阻", "reopened": "重开", "still_visible": "整改后仍可见",
+    "anchor": "台账校验", "late_flight": "回传迟",
+}  # fmt: skip
+
+_PRINT = Hear(None, "print", job="print")
+
+AUDIENCE: dict[str, tuple[Hear, ...]] = {
+    "clue_waits": (Hear("office", "clue"),),
+    "fishing_clue": (Hear("fishing", "fishing", urgent=True), Hear("office", "fishing", urgent=True)),
+    "reported": (Hear("office", "new_issue"), Hear(None, "auto_assign", job="auto_assign")),
+    "assigned": (Hear("chiefs", "assignment", urgent=True), Hear("unit", "assignment"), _PRINT),
+    "reassigned": (Hear("chiefs", "reassigned"), Hear("unit", "assignment"), _PRINT),
+    "returned": (Hear("chiefs", "reassigned"), Hear("unit", "assignment"), _PRINT),
+    "supervised": (Hear("chiefs", "supervision"), Hear("unit", "supervision"), _PRINT),
+    "cleared": (Hear("chiefs", "supervision"), Hear("office", "submitted"), _PRINT),
+    "submitted": (Hear("office", "submitted"),),
+    "handled_here": (Hear("office", "submitted"), _PRINT),
+    "sent_back": (Hear("unit", "sent_back"), Hear("chiefs", "sent_back"), _PRINT),
+    "closed": (Hear("chiefs", "closure"), Hear("unit", "closure"), _PRINT),
+    "forced": (Hear("chiefs", "closure"), Hear("unit", "closure"), _PRINT),
+    "dismissed": (Hear("office", "dismissal"), _PRINT),
+    "transferred": (Hear("chiefs", "transfer"), _PRINT),
+    "reopened": (Hear("chiefs", "reopened"), Hear("unit", "assignment"), _PRINT),
+    "corrected": (_PRINT,),
+    "looked_back": (_PRINT,),
+    "asked": (Hear("office", "request"),),
+    "climbed": (Hear("office", "request"), Hear("chiefs", "request")),
+    "decided": (Hear("unit", "decided"),),
+    "pressed": (Hear("unit", "pressed"), Hear("office", "pressed")),
+    "still_visible": (Hear("office", "still_visible"),),
+    "amber": (Hear("office", "amber"), Hear("unit", "amber")),
+    "red": (Hear("office", "red"), Hear("unit", "red")),
+    "level1": (Hear("office", "level1"), Hear("unit", "level1")),
+    "level2": (Hear("chiefs", "level2"), Hear("office", "level2"), Hear("unit", "level2")),
+    "level3": (Hear("chiefs", "level3"), Hear("office", "level3")),
+    "errand_stuck": (Hear("office", "stuck"),),
+    "anchored": (Hear("office", "anchor"),),
+}
+# events that are told to the trail only: nobody hears of them
+QUIET: frozenset[str] = frozenset(
+    {
+        "joined", "checked", "check_waived", "push_confirmed", "received", "half_confirmed", "on_site", "progressed",
+        "split", "extended", "suspended", "resumed", "acceptor_named", "verified", "merged", "unmerged", "appealed",
+        "refused", "withdrawn", "photo_received", "photo_released", "clue_discarded", "clue_expired",
+        "clue_joined", "clue_confirmed", "relapse_waits", "delivered", "retried", "errand_replayed", "rebased",
+        "token_added", "token_revoked", "signed_in", "signed_out", "delegated", "calendar_imported", "ladder_late",
+        "slip_frozen", "transfer_asked", "callback_opened", "spot_remembered",
+    }
+)  # fmt: skip

@@ -1,0 +1,135 @@
+"""Who sees what and who may knock where: ROLES, the field cut, and DOORS. The one table behind every answer.
+
+Out of scope answers the same as absent. Source: the domain page, section 8.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+View = Literal["full", "work", "public", "none"]
+Scope = Literal["all", "unit", "grid", "public", "none"]
+
+
+@dataclass(frozen=True)
+class Role:
+    """A role: its Chinese name, which cut of an issue it sees, and which issues are in its scope."""
+
+    zh: str
+    view: View
+    scope: Scope
+    channel: str | None = None  # the intake channel its reports carry
+    whole_trail: bool = False
+
+
+ROLES: dict[str, Role] = {
+    "office": Role("环保办", "full", "all", "hotline", True),
+    "office_head": Role("环保办负责人", "full", "all", "hotline", True),
+    "chief": Role("河湖长", "full", "all", "superior", True),
+    "inspector": Role("督察员", "full", "all", "look_back", True),
+    "operator": Role("热线话务员", "full", "all", "hotline"),
+    "grid": Role("网格员", "work", "grid", "grid"),
+    "unit": Role("责任单位", "work", "unit", "grid"),
+    "volunteer": Role("志愿者", "public", "public", "volunteer"),
+    "reward": Role("奖励专员", "public", "public"),
+    "drone": Role("无人机平台", "none", "none", "drone"),
+    "admin": Role("管理员", "public", "public"),
+}
+CHANNELS: dict[str, str] = {
+    "drone": "无人机", "satellite": "卫星", "sensor": "固定监测", "grid": "网格员", "tip": "举报",
+    "hotline": "热线", "volunteer": "志愿者", "petition": "接访", "superior": "上级交办",
+    "transfer_in": "外部移入", "look_back": "回头看", "api": "接口",
+}  # fmt: skip
+MACHINE_CHANNELS = frozenset({"drone", "satellite", "sensor"})
+TIP_CHANNELS = frozenset({"tip", "hotline", "volunteer", "api"})  # wait for `check` before `push` starts
+MAY_NAME_CHANNEL = frozenset({"operator", "office", "office_head"})
+NAMEABLE_CHANNELS = frozenset({"hotline", "petition", "superior", "transfer_in", "volunteer"})
+
+_VIEW_ORDER = {"none": 0, "public": 1, "work": 2, "full": 3}
+
+# field of an issue -> the least view that may see it
+FIELDS: dict[str, View] = {
+    "state": "public", "kind": "public", "month": "public", "position_100m": "public",
+    "issue": "work", "version": "work", "chainage_m": "work", "bank": "work", "position": "work",
+    "outline": "work", "unit": "work", "assisting": "work", "grid": "work", "words": "work", "clocks": "work",
+    "slips": "work", "photos": "work", "flags": "work", "round": "work", "requests": "work",
+    "turn": "work", "place": "work", "assigned_at": "work", "conditions": "work", "overdue": "work",
+    "finding": "work",
+    "sightings": "full", "channels": "full", "reporter_count": "full", "opened_at": "full",
+    "photo_flags": "full", "links": "full", "deliveries": "full", "similar": "full", "trail_head": "full",
+    "persons": "full",
+}  # fmt: skip
+# never in an answer to anyone: sealed or keyed material
+SEALED = frozenset(
+    {"contact", "contact_sealed", "callback_sealed", "identity_sealed", "receipt_hash", "client_key", "phone", "payee"}
+)
+# clocks a work view may see: those that run from the first slip on
+WORK_CLOCKS = frozenset({"receive", "on_site", "rectify", "accept"})
+ORIGINAL_PHOTO = frozenset({"office", "office_head", "inspector"})
+PUBLIC_STATES = frozenset({"supervised", "rectified", "verified", "closed"})
+
+
+def view_of(roles: frozenset[str]) -> View:
+    """The widest view any of the roles gives; no role at all is the public."""
+    views = [ROLES[role].view for role in roles if role in ROLES] or ["public"]
+    return max(views, key=lambda view: _VIEW_ORDER[view])
+
+
+def sees(view: View, field: str) -> bool:
+    """Whether a view may see an issue's field; a field that is not in the table is seen by nobody."""
+    return field in FIELDS and _VIEW_ORDER[view] >= _VIEW_ORDER[FIELDS[field]]
+
+
+def cut(view: View, fields: dict[str, object]) -> dict[str, object]:
+    """The part of `fields` that a view may see."""
+    return {name: value for name, value in fields.items() if sees(view, name)}
+
+
+ANYONE = "anyone"
+_ALL = frozenset(ROLES)
+_STAFF = frozenset({"office", "office_head", "chief", "inspector", "operator"})
+_OFFICE = frozenset({"office", "office_head"})
+_WORKERS = _STAFF | {"grid", "unit"}
+
+
+@dataclass(frozen=True)
+class Door:
+    """One route: who may knock. `scoped` routes answer 404 to those outside the issue's scope."""
+
+    method: str
+    path: str
+    who: frozenset[str] | str
+    scoped: bool = False
+
+
+DOORS: tuple[Door, ...] = (
+    Door("POST", "/api/v1/reports", ANYONE),
+    Door("POST", "/api/v1/detections", frozenset({"drone"})),
+    Door("POST", "/api/v1/frames", frozenset({"drone"}) | _OFFICE),
+    Door("GET", "/api/v1/suggestions", _WORKERS),
+    Door("GET", "/api/v1/clues", _OFFICE | {"chief", "inspector", "grid", "operator"}),
+    Door("GET", "/api/v1/clues/<clue>", _OFFICE | {"chief", "inspector", "grid", "operator"}, True),
+    Door("POST", "/api/v1/clues/<clue>/confirm", _OFFICE | {"grid", "operator"}, True),
+    Door("POST", "/api/v1/clues/<clue>/discard", _OFFICE | {"grid", "operator"}, True),
+    Door("POST", "/api/v1/clues/<clue>/join", _OFFICE | {"grid", "operator"}, True),
+    Door("GET", "/api/v1/clues/<clue>/photos/<photo>", _OFFICE | {"chief", "inspector", "grid", "operator"}, True),
+    Door("GET", "/api/v1/issues", ANYONE),
+    Door("GET", "/api/v1/issues/<issue>", _WORKERS, True),
+    Door("GET", "/api/v1/issues/<issue>/steps", _WORKERS, True),
+    Door("POST", "/api/v1/issues/<issue>/steps/<step>", _WORKERS, True),
+    Door("POST", "/api/v1/issues/<issue>/photos", _OFFICE | {"grid", "unit", "inspector", "chief"}, True),
+    Door("GET", "/api/v1/issues/<issue>/photos/<photo>", _WORKERS, True),
+    Door("GET", "/api/v1/issues/<issue>/trail", _WORKERS - {"operator"}, True),
+    Door("GET", "/api/v1/requests", _WORKERS - {"operator"}),
+    Door("POST", "/api/v1/requests/<request_id>/approve", _OFFICE | {"chief", "inspector"}, True),
+    Door("POST", "/api/v1/requests/<request_id>/refuse", _OFFICE | {"chief", "inspector"}, True),
+    Door("POST", "/api/v1/requests/<request_id>/withdraw", _WORKERS - {"operator"}, True),
+    Door("GET", "/api/v1/slips/<number>.pdf", _WORKERS, True),
+    Door("GET", "/api/v1/slips/<number>.json", _WORKERS, True),
+    Door("GET", "/api/v1/changes", _WORKERS),
+    Door("GET", "/api/v1/place/<layer>", ANYONE),
+    Door("POST", "/api/v1/tips/status", ANYONE),
+    Door("GET", "/api/v1/check", ANYONE),
+    Door("GET", "/api/v1/openapi.json", ANYONE),
+)
