@@ -12,9 +12,10 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from patrol.rules.calendar import Calendar, Frame
-from patrol.rules.course import Course, End, Mark, MarkKind, course
+from patrol.rules.course import Course, course
 from patrol.rules.ladder import LADDER, PRESSES_FROM, Rung, next_due, rung_moments, rungs_due
 from patrol.rules.limits import Limit, Unit, reopen_limit, send_back_grace, shorter, within_twice
+from patrol.rules.marks import End, Mark, MarkKind
 from patrol.rules.timewords import say_amount, say_due, say_left, say_side
 
 __all__ = [

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from patrol.rules.calendar import Calendar, Frame
-from patrol.rules.course import Course, Mark, course
+from patrol.rules.course import Course, course
+from patrol.rules.marks import Mark
 
 
 @dataclass(frozen=True)
