@@ -47,7 +47,8 @@ FAULTS = (
     "reset_after",  # accepted, then closed without an answer
     "html",  # a captive portal
     "silence",  # never answers
-    "drip",  # one byte a second
+    "drip",  # the answer byte by byte
+    "trickle",  # headers byte by byte, without end
     "empty",
     "flood",  # one gigabyte
     "redirect",
@@ -89,6 +90,7 @@ class RobotServer:
     secrets: dict[str, str] = field(default_factory=dict)  # brand -> secret; a brand without one is unsigned
     per_minute: int | None = None
     retry_after: str = "1"
+    drip_s: float = 1.0  # between the bytes of drip and trickle
     clock: Callable[[], float] = time.time
     tls: ssl.SSLContext | None = None
     accepted: list[Accepted] = field(default_factory=list)
@@ -114,7 +116,7 @@ class RobotServer:
         if self.tls is not None:
             self._http.socket = self.tls.wrap_socket(self._http.socket, server_side=True)
         self.port = self._http.server_address[1]
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True)
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True)
         self._thread.start()
         return self
 
@@ -335,8 +337,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(said))
         for byte in said:
             self.wfile.write(bytes([byte]))
-            if self.robots.rest(1.0):
+            if self.robots.rest(self.robots.drip_s):
                 return
+
+    def _fault_trickle(self, brand: str) -> None:
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+        while not self.robots.rest(self.robots.drip_s):
+            self.wfile.write(b"o")
 
     def _fault_flood(self, brand: str) -> None:
         size = 1 << 30
