@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -50,11 +51,11 @@ class Claims:
     warnings: list[str] = field(default_factory=list)
 
 
-def read_claims(image: Image.Image) -> Claims:
-    """Read the claims of an opened (not yet decoded) image; never raises on broken EXIF."""
+def read_claims(read_exif: Callable[[], Image.Exif]) -> Claims:
+    """Read the claims of a photo whose EXIF block `read_exif` returns; never raises on a broken one."""
     claims = Claims()
     try:
-        exif = image.getexif()
+        exif = read_exif()
         blocks: dict[int, dict[int, Any]] = {0: dict(exif)}
     except BROKEN_EXIF:
         claims.warnings.append("exif_unreadable")

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import struct
 import subprocess
 import sys
 import threading
@@ -16,20 +18,21 @@ from pathlib import Path
 from tempfile import gettempdir
 from typing import Any
 
-from patrol.errors import TooMuch
-from patrol.gateways.decoder import HEAD
+from patrol.errors import OutOfReach, TooMuch
 
+HEAD = struct.Struct(">II")  # size of the JSON, size of the bytes after it
 WALL_LIMIT_S = 5.0
 CHILDREN = 2
 _QUEUE_LIMIT_S = 30.0
 _JOBS_PER_CHILD = 500  # whatever a decoder leaks ends with its process
 _START_LIMIT_S = 20.0
+_OUT_OF_CPU = getattr(signal, "SIGXCPU", 0)
 _MOST_ANSWER_BYTES = 64 * 1024
 _MOST_BODY_BYTES = 64 * 1024 * 1024
 
 
 class Lost(Exception):
-    """The child did not answer: it died, was ended by a limit, or talked nonsense."""
+    """The child did not answer: it hung or used up its CPU time, or it died or talked nonsense."""
 
     def __init__(self, hung: bool) -> None:
         super().__init__("hung" if hung else "died")
@@ -55,6 +58,14 @@ class Child:
             env={**kept, "PYTHONPATH": str(root), "PYTHONSAFEPATH": "1", "MALLOC_ARENA_MAX": "1"},
         )
         self.jobs = 0
+        watch = _Watch(self.process, _START_LIMIT_S)
+        try:
+            self._read_answer()
+        except (OSError, ValueError, EOFError):
+            watch.stop()
+            self.end()
+            raise OutOfReach("照片处理程序启动不了，照片没有收下，请稍后再发。", code="decoder") from None
+        watch.stop()
 
     @property
     def alive(self) -> bool:
@@ -62,28 +73,20 @@ class Child:
 
     def ask(self, request: dict[str, Any], data: bytes, wall_limit_s: float) -> tuple[dict[str, Any], bytes]:
         """Send one file and wait for the answer, at most `wall_limit_s`; a child that fails is ended."""
-        # The first job also waits for the interpreter to start; that is not the file's fault.
-        limit_s = wall_limit_s if self.jobs else wall_limit_s + _START_LIMIT_S
         self.jobs += 1
-        watch = _Watch(self.process, limit_s)
+        watch = _Watch(self.process, wall_limit_s)
         try:
             head = json.dumps(request).encode()
             self._write(HEAD.pack(len(head), len(data)) + head)
             self._write(data)
-            answer_size, body_size = HEAD.unpack(self._read(HEAD.size))
-            if answer_size > _MOST_ANSWER_BYTES or body_size > _MOST_BODY_BYTES:
-                raise ValueError("answer too large")
-            answer = json.loads(self._read(answer_size))
-            if not isinstance(answer, dict):
-                raise ValueError("answer is not an object")
-            body = self._read(body_size)
+            answer = self._read_answer()
         except (OSError, ValueError, EOFError):
             hung = watch.stop()
             self.end()
-            raise Lost(hung) from None
+            raise Lost(hung or self.process.returncode == -_OUT_OF_CPU) from None
         if watch.stop():  # answered and was killed in the same instant
             self.end()
-        return answer, body
+        return answer
 
     def end(self) -> None:
         """End the process and give back its pipes."""
@@ -97,6 +100,15 @@ class Child:
             if pipe is not None:
                 with suppress(OSError):
                     pipe.close()
+
+    def _read_answer(self) -> tuple[dict[str, Any], bytes]:
+        answer_size, body_size = HEAD.unpack(self._read(HEAD.size))
+        if answer_size > _MOST_ANSWER_BYTES or body_size > _MOST_BODY_BYTES:
+            raise ValueError("answer too large")
+        answer = json.loads(self._read(answer_size))
+        if not isinstance(answer, dict):
+            raise ValueError("answer is not an object")
+        return answer, self._read(body_size)
 
     def _write(self, data: bytes) -> None:
         assert self.process.stdin is not None

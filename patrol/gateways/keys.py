@@ -52,7 +52,8 @@ class Keys:
             if missing and not may_create:
                 listed = "、".join(f"{name}.key" for name in missing)
                 raise Misconfigured(
-                    f"密钥文件缺失：{folder} 里没有 {listed}。数据库已存在，不能重做密钥；请从备份恢复密钥目录。",
+                    f"密钥文件缺失：{folder} 里没有 {listed}。"
+                    "数据库已存在，不能重做密钥；请从备份恢复密钥目录。",
                     code="key_missing",
                 )
             for name in missing:

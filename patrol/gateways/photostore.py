@@ -107,7 +107,7 @@ class FolderStore:
         return _is_digest(sha256) and self._path(sha256).is_file()
 
     def open_path(self, sha256: str) -> Path:
-        """Return where the object lies, for readers that need a file; it is read-only, its content unchecked."""
+        """Return where the object lies, for readers that need a file; the content is unchecked."""
         path = self._path(sha256) if _is_digest(sha256) else None
         if path is None or not path.is_file():
             raise Missing("没有这张照片。", code="photo_missing")

@@ -89,7 +89,7 @@ def examine(
 
     `now` (aware) lets a time claimed from the future be refused as a claim. TooMuch "too_large" (413),
     Malformed "type_not_taken" (415), BadInput "empty", "too_many_pixels", "too_small", "truncated",
-    "broken", "too_heavy" (422).
+    "broken", "too_heavy", "decoder_lost" (422).
     """
     kind = _admit(data, max_bytes)
     told, _ = _ask({"do": "examine", "format": kind, "max_pixels": max_pixels}, data)
@@ -132,7 +132,7 @@ def _admit(data: bytes, max_bytes: int) -> str:
     kind = sniff(data)
     if kind is None:
         raise Malformed(
-            "只收 JPEG、PNG、WebP、HEIC 照片，这个文件不是。苹果手机可在“设置—相机—格式”选“兼容性最佳”后重拍。",
+            "只收 JPEG、PNG、WebP、HEIC 照片，这个文件不是。请换一张，或另存为 JPEG 再发。",
             code="type_not_taken",
         )
     return kind
@@ -142,7 +142,7 @@ def _ask(request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
     try:
         answer, body = POOL.ask(request, data)
     except Lost as lost:
-        raise _refusal("too_heavy" if lost.hung else "broken", {}) from None
+        raise _refusal("too_heavy" if lost.hung else "decoder_lost", {}) from None
     if "refused" in answer:
         facts = answer.get("facts")
         raise _refusal(str(answer["refused"]), facts if isinstance(facts, dict) else {})
@@ -152,13 +152,14 @@ def _ask(request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
 
 def _refusal(code: str, facts: dict[str, Any]) -> PatrolError:
     sides = f"{facts.get('width', '?')}×{facts.get('height', '?')}"
+    most = int(facts.get("max_pixels", MAX_PIXELS)) // 10_000
     sentences = {
         "empty": "照片是空文件（0 字节），请重新选一张。",
-        "too_many_pixels": f"照片像素过多（{sides}），上限 {facts.get('max_pixels', MAX_PIXELS) // 10_000} 万像素，"
-        "请缩小后再发。",
+        "too_many_pixels": f"照片像素过多（{sides}），上限 {most} 万像素，请缩小后再发。",
         "too_small": f"照片太小（{sides}），最短边至少 {facts.get('min_side_px', 16)} 像素，请发原图。",
         "truncated": "照片没有传完整，文件中途断了，请重新发送。",
         "too_heavy": "照片太复杂，处理超出限制，没有收下。请另存为普通 JPEG 再发。",
+        "decoder_lost": "处理照片时中断了，没有收下。请重发一次，仍不行就另存为 JPEG 再发。",
         "broken": "照片文件已损坏，打不开，请重拍或换一张再发。",
     }
     code = code if code in sentences else "broken"
