@@ -253,30 +253,29 @@ def declared(name: str) -> Declared:
     raise _unknown(name)
 
 
-def epsg_of(wkt: str) -> str:
-    """The declared name nearest to a .prj or GeoPackage definition, or "" when PROJ cannot tell.
+def disagreement(system: Declared, said: str) -> str:
+    """Why a file's own word on its system (WKT, `EPSG:n`, OGC URN) contradicts the declared one, or "".
 
-    >>> epsg_of('GEOGCS["WGS 84",DATUM["WGS_1984",SPHEROID["WGS 84",6378137,298.257223563]],'
-    ...         'PRIMEM["Greenwich",0],UNIT["degree",0.0174532925199433]]')
-    'EPSG:4326'
+    GCJ-02 and BD-09 have no definition of their own: files in them say WGS-84, so that is no contradiction.
+
+    >>> disagreement(declared("wgs84"), "EPSG:4490"), disagreement(declared("EPSG:4546"), "EPSG:4546")
+    ('', '')
+    >>> disagreement(declared("wgs84"), "EPSG:4547")
+    '文件自己写着 EPSG:4547，与声明的 wgs84 不符。'
     """
+    code = re.fullmatch(r"(?:urn:ogc:def:crs:)?(EPSG|OGC)(?::[\d.]*)?:(\w{1,8})", said.strip(), re.IGNORECASE)
     try:
-        code = CRS.from_user_input(wkt).to_epsg(min_confidence=60)
+        # Never from_user_input with a stranger's text: PROJ would take a file name for a definition.
+        crs = CRS.from_authority(code[1].upper(), code[2]) if code else CRS.from_wkt(said)
     except CRSError:
+        return "文件自己写的坐标系读不懂，请重新导出。"
+    number = crs.to_epsg(min_confidence=60)
+    name = f"EPSG:{number}" if number else crs.name[:60]
+    if crs.is_projected == system.metres and (
+        name == system.name if system.metres else name in (*_GEOGRAPHIC, "WGS 84 (CRS84)")
+    ):
         return ""
-    return f"EPSG:{code}" if code else ""
-
-
-def is_metres(wkt: str) -> bool | None:
-    """Whether a definition's numbers are metres (projected) or degrees; None when PROJ cannot tell.
-
-    >>> is_metres("EPSG:4546"), is_metres("EPSG:4490"), is_metres("nonsense")
-    (True, False, None)
-    """
-    try:
-        return bool(CRS.from_user_input(wkt).is_projected)
-    except CRSError:
-        return None
+    return f"文件自己写着 {name}，与声明的 {system.name} 不符。"
 
 
 def _unknown(name: str) -> GeoError:

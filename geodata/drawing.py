@@ -71,6 +71,10 @@ class Drawing:
 
     def _position(self, item: Any) -> tuple[float, float] | None:
         good = isinstance(item, list) and len(item) >= 2
+        if good and None in item[:2]:
+            # What the readers of other formats hand on for NaN and Infinity.
+            self._fault("bad-position", "坐标不是有限的数。")
+            return None
         if not good or not all(isinstance(n, (int, float)) and not isinstance(n, bool) for n in item):
             self._fault("bad-position", f"坐标 {str(item)[:60]} 不是 [经度, 纬度]。")
             return None

@@ -270,14 +270,6 @@ def _layers(folder: Path, faults: list[GeoError]) -> dict[str, tuple[Feature, ..
             faults.append(error)
     if not (folder / "water.geojson").exists():
         faults.append(fault("water", "missing-layer", "缺少水面图层 water.geojson，请先导入。"))
-    for name in ("key_areas", "grids", "outfalls"):
-        seen: dict[str, int] = {}
-        for item in layers.get(name, ()):
-            code = str(item.properties["code"])
-            if code in seen:
-                where = f"{name} 第 {item.number} 个要素"
-                faults.append(fault(where, "duplicate-code", f"编号 {code} 与第 {seen[code]} 个重复。"))
-            seen.setdefault(code, item.number)
     return layers
 
 
