@@ -36,6 +36,11 @@ JSON_MAX_BYTES = 256 * 1024
 FORM_MAX_BYTES = 256 * 1024
 MAX_FIELDS = 200
 
+SIZE_CODES = frozenset({"too_large", "file_too_large", "too_many_parts"})
+"""Codes of TooMuch that mean size (413), not pace (429)."""
+TYPE_NOT_TAKEN = "type_not_taken"
+"""The code of Malformed that means a type not taken (415)."""
+
 CSRF_FIELD = "csrf_token"
 CSRF_GATE = "patrol.csrf_gate"
 """Key in the WSGI environ under which the guard leaves its check for a token that comes in a form."""
