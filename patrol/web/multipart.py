@@ -136,7 +136,8 @@ class _Parts:
                 if not event.more_data:
                     self._finish()
             elif isinstance(event, Epilogue):
-                if event.data or self._part is not None:
+                # The last line end lands here when it came in a later piece than the boundary.
+                if event.data not in {b"", b"\n", b"\r\n"} or self._part is not None:
                     raise wire.cut_short()
                 self.ended = True
                 return
