@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NotRequired
 
-from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError, with_config
 from pydantic_core import ErrorDetails, PydanticCustomError
-from typing_extensions import NotRequired, TypedDict
+from typing_extensions import TypedDict
 
 from patrol.errors import BadInput, Fault
 
@@ -31,22 +31,14 @@ def _moment(value: str) -> str:
     return value
 
 
-def _whole_text(value: str) -> str:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise PydanticCustomError("broken_text", "文字里有半个字符，请重新输入") from None
-    return value
-
-
 def _not_blank(value: str) -> str:
     if not value.strip():
         raise PydanticCustomError("blank", "不能空着")
     return value
 
 
-Text = Annotated[str, Field(max_length=4000), AfterValidator(_whole_text)]
-Name = Annotated[str, Field(max_length=200), AfterValidator(_whole_text), AfterValidator(_not_blank)]
+Text = Annotated[str, Field(max_length=4000)]
+Name = Annotated[str, Field(max_length=200), AfterValidator(_not_blank)]
 Moment = Annotated[str, Field(max_length=40), AfterValidator(_moment)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Metres = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
@@ -56,60 +48,60 @@ Stage = Literal[
     "sighting", "check", "before", "during", "after", "accept", "send_back", "suspend", "reopen", "look_back"
 ]
 
-_strict = ConfigDict(extra="forbid", strict=True)
+_STRICT = ConfigDict(extra="forbid", strict=True)
 
 
+@with_config(_STRICT)
 class PhotoFact(TypedDict):
     """One photograph; its rendition is handed to `render` under the same sha256."""
 
-    __pydantic_config__ = _strict  # type: ignore[misc]
     sha256: Digest
     stage: NotRequired[Stage]
     caption: NotRequired[Name]  # printed as it stands; without it the stage's name is printed
 
 
+@with_config(_STRICT)
 class ExtensionFact(TypedDict):
     """One granted extension: the due it led to, and in words why or by whom."""
 
-    __pydantic_config__ = _strict  # type: ignore[misc]
     due_at: Moment
     words: NotRequired[Text]
 
 
+@with_config(_STRICT)
 class ChecklistFact(TypedDict):
     """One closing condition and whether the acceptor found it met."""
 
-    __pydantic_config__ = _strict  # type: ignore[misc]
     text: Name
     ok: bool
 
 
+@with_config(_STRICT)
 class ClockFact(TypedDict):
     """One clock as it stood when the slip was frozen: 推送 · 1 小时 · 22 分 · 按时."""
 
-    __pydantic_config__ = _strict  # type: ignore[misc]
     clock: Name
     limit: NotRequired[Text]
     used: NotRequired[Text]
     verdict: NotRequired[Text]
 
 
+@with_config(_STRICT)
 class SignatureFact(TypedDict):
     """One place to sign: without a name (and time) it is a blank line to fill in by hand."""
 
-    __pydantic_config__ = _strict  # type: ignore[misc]
     label: Name
     name: NotRequired[Text]
     at: NotRequired[Moment]
 
 
+@with_config(_STRICT)
 class SlipFacts(TypedDict):
     """The frozen facts of one slip of any kind. Only the first block is required.
 
     An absent or null fact leaves its row out. A fact a kind does not print is kept, not printed.
     """
 
-    __pydantic_config__ = _strict  # type: ignore[misc]
     kind: SlipKind
     number: Name  # 西城交办〔2026〕第 0110 号
     revision: Annotated[int, Field(ge=1, le=99)]
@@ -140,10 +132,10 @@ class SlipFacts(TypedDict):
     closing_condition: NotRequired[Text]
     marks: NotRequired[Annotated[list[Name], Field(max_length=12)]]  # 强制结案, 自处理 简式, 第2轮
     photos: NotRequired[Annotated[list[PhotoFact], Field(max_length=24)]]
-    map_svg: NotRequired[Annotated[str, Field(max_length=400_000), AfterValidator(_whole_text)]]
+    map_svg: NotRequired[Annotated[str, Field(max_length=400_000)]]
     timeliness: NotRequired[Annotated[list[ClockFact], Field(max_length=20)]]
     signatures: NotRequired[Annotated[list[SignatureFact], Field(max_length=9)]]
-    qr: NotRequired[Annotated[str, Field(min_length=1, max_length=300), AfterValidator(_whole_text)]]
+    qr: NotRequired[Annotated[str, Field(min_length=1, max_length=300)]]
     check_code: NotRequired[Annotated[str, Field(pattern=r"^[0-9A-HJKMNP-TV-Z]{10}$")]]
     ledger: NotRequired[Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]]  # head of the issue's trail
 
@@ -208,6 +200,7 @@ _SENTENCES = {
     "missing": "没有写",
     "extra_forbidden": "不是单据的项，请核对拼写",
     "string_type": "要写成文字",
+    "string_unicode": "文字里有半个字符，请重新输入",
     "string_too_long": "太长，最多 {max_length} 个字",
     "string_too_short": "不能空着",
     "string_pattern_mismatch": "写法不对，应符合 {pattern}",

@@ -19,10 +19,8 @@ SANS = "Noto Sans SC"
 SERIF = "Noto Serif SC"
 
 _FILES = ("NotoSansSC-Regular.otf", "NotoSerifSC-Regular.otf")
-# A run of Latin letters or digits longer than a table cell would leave the page: allow breaks inside.
-_LONG_RUN = re.compile(r"[!-\u2fff]{25,}")
-_BREAK_EVERY = 16
-_ZERO_WIDTH_SPACE = "\u200b"
+# Composing would swap a compatibility ideograph, as some names are written with, for its twin.
+_COMPOSABLE = re.compile("[^\uf900-\ufaff\U0002f800-\U0002fa1f]+")
 
 
 def _folder() -> Path:
@@ -32,9 +30,7 @@ def _folder() -> Path:
 @cache
 def fonts() -> typst.Fonts:
     """The font book given to every compilation."""
-    return typst.Fonts(
-        include_system_fonts=False, include_embedded_fonts=False, font_paths=[str(_folder())]
-    )
+    return typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[str(_folder())])
 
 
 def _characters(font: Path) -> frozenset[int]:
@@ -42,7 +38,8 @@ def _characters(font: Path) -> frozenset[int]:
     data = font.read_bytes()
     (tables,) = struct.unpack_from(">H", data, 4)
     starts = {
-        tag: start for tag, _, start, _ in (struct.unpack_from(">4sIII", data, 12 + 16 * i) for i in range(tables))
+        tag: start
+        for tag, _, start, _ in (struct.unpack_from(">4sIII", data, 12 + 16 * i) for i in range(tables))
     }
     cmap = starts[b"cmap"]
     (maps,) = struct.unpack_from(">H", data, cmap + 2)
@@ -86,13 +83,6 @@ def printable(text: str) -> str:
     >>> printable("一\\u202e二\\t三")
     '一二 三'
     """
-    composed = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
-    shown = "".join(map(_shown, composed))
-    return _LONG_RUN.sub(_breakable, shown)
-
-
-def _breakable(run: re.Match[str]) -> str:
-    text = run.group()
-    return _ZERO_WIDTH_SPACE.join(
-        text[start : start + _BREAK_EVERY] for start in range(0, len(text), _BREAK_EVERY)
-    )
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    composed = _COMPOSABLE.sub(lambda part: unicodedata.normalize("NFC", part.group()), lines)
+    return "".join(map(_shown, composed))

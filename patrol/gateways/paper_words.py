@@ -7,12 +7,12 @@ that the facts do not say, and knows nothing of fonts, sizes or typst.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
-from patrol.gateways.paper_facts import FOUND, SignatureFact, SlipFacts
+from patrol.gateways.paper_facts import FOUND, SlipFacts
 
 _LOCAL = ZoneInfo("Asia/Shanghai")
 _WEEK = "一二三四五六日"
@@ -48,6 +48,16 @@ _AWAITED = {
     },
     "closure": {"before": "缺整改前照片", "during": "缺整改中照片", "after": "缺整改后照片"},
 }
+# Who signs a kind where the facts name no signatures: label, fact with the name, fact with the time.
+_SIGNERS = {
+    "assignment": [("签发", "office", "issued_at"), ("签收", "", "")],
+    "supervision": [("督办人", "confirmed_by", "confirmed_at"), ("责任单位签收", "", "")],
+    "closure": [("验收人", "verified_by", "verified_at"), ("销号人", "closed_by", "closed_at")],
+    "dismissal": [("经办", "decided_by", "decided_at")],
+    "transfer": [("移送", "office", "issued_at"), ("接收单位签收", "", "")],
+    "look_back": [("回看人", "visited_by", "visited_at"), ("责任单位", "", "")],
+}
+
 _BOTH_AWAITED = "整改中、整改后\n由单位随时上传\n扫码看最新"
 
 
@@ -84,8 +94,8 @@ def _joined(parts: list[str | None], by: str) -> str | None:
     return by.join(kept) or None
 
 
-def _when(facts: SlipFacts, key: str, say: Callable[[str], str] = day_and_time) -> str | None:
-    moment = cast("dict[str, Any]", facts).get(key)
+def _when(facts: Mapping[str, Any], key: str, say: Callable[[str], str] = day_and_time) -> str | None:
+    moment = facts.get(key)
     return say(moment) if moment else None
 
 
@@ -156,13 +166,15 @@ def _verdict(facts: SlipFacts) -> tuple[str | None, str | None]:
 
 
 def _pictures(facts: SlipFacts, names: dict[str, str | None]) -> list[dict[str, Any]]:
-    """Frames in printing order; `names` gives each sha256 its file, or None where it is lost."""
+    """Frames in printing order; `names` gives a sha256 its file, None where that cannot be read."""
     frames: dict[str, list[dict[str, Any]]] = {}
     for photo in facts.get("photos", []):
         stage = photo.get("stage", "sighting")
         caption = photo.get("caption") or _STAGES[stage]
-        name = names.get(photo["sha256"])
-        frame = {"file": name, "caption": caption, "words": None if name else f"照片丢失\n{photo['sha256'][:12]}"}
+        digest = photo["sha256"]
+        words = f"照片{'读不出' if digest in names else '丢失'}\n{digest[:12]}"
+        name = names.get(digest)
+        frame = {"file": name, "caption": caption, "words": None if name else words}
         frames.setdefault(stage, []).append(frame)
     awaited = _AWAITED.get(facts["kind"])
     if not awaited:
@@ -180,44 +192,20 @@ def _pictures(facts: SlipFacts, names: dict[str, str | None]) -> list[dict[str, 
 
 
 def _signatures(facts: SlipFacts) -> list[dict[str, str]]:
-    office = facts.get("office", "")
-    asked: list[SignatureFact] = facts.get("signatures") or {
-        "assignment": [{"label": "签发", "name": office, "at": facts["issued_at"]}, {"label": "签收"}],
-        "supervision": [
-            {"label": "督办人", "name": facts.get("confirmed_by", office)},
-            {"label": "责任单位签收"},
-        ],
-        "closure": [
-            _signed("验收人", facts.get("verified_by"), facts.get("verified_at")),
-            _signed("销号人", facts.get("closed_by"), facts.get("closed_at")),
-        ],
-        "dismissal": [_signed("经办", facts.get("decided_by", office), facts.get("decided_at"))],
-        "transfer": [
-            {"label": "移送", "name": office, "at": facts["issued_at"]},
-            {"label": "接收单位签收"},
-        ],
-        "look_back": [
-            _signed("回看人", facts.get("visited_by"), facts.get("visited_at")),
-            {"label": "被回看单位"},
-        ],
-    }[facts["kind"]]
+    said = cast("dict[str, Any]", facts)
+    usual: list[dict[str, Any]] = [
+        {"label": label, "name": said.get(name), "at": said.get(at)}
+        for label, name, at in _SIGNERS[facts["kind"]]
+    ]
+    asked: Sequence[Mapping[str, Any]] = facts.get("signatures") or usual
     return [
         {
             "label": _spread(item["label"]),
-            "name": item.get("name", ""),
-            "at": _short(item["at"]) if "at" in item else "",
+            "name": item.get("name") or "",
+            "at": _when(item, "at", _short) or "",
         }
         for item in asked
     ]
-
-
-def _signed(label: str, name: str | None, at: str | None) -> SignatureFact:
-    signature: SignatureFact = {"label": label}
-    if name:
-        signature["name"] = name
-    if at:
-        signature["at"] = at
-    return signature
 
 
 def _spread(label: str) -> str:
@@ -264,10 +252,10 @@ def worded(facts: SlipFacts, names: dict[str, str | None]) -> dict[str, Any]:
         "on_site": _on_site(facts),
         "verdict": verdict,
         "verified": verified,
-        "submitted": _joined([facts.get("submitted_by"), _when(facts, "submitted_at")], "，"),
-        "closed": _joined([facts.get("closed_by"), _when(facts, "closed_at")], "，"),
-        "decided": _joined([facts.get("decided_by"), _when(facts, "decided_at")], "，"),
-        "visited": _joined([facts.get("visited_by"), _when(facts, "visited_at")], "，"),
+        "submitted": _joined([facts.get("submitted_by"), _when(facts, "submitted_at")], " "),
+        "closed": _joined([facts.get("closed_by"), _when(facts, "closed_at")], " "),
+        "decided": _joined([facts.get("decided_by"), _when(facts, "decided_at")], " "),
+        "visited": _joined([facts.get("visited_by"), _when(facts, "visited_at")], " "),
         "appeal_until": _when(facts, "appeal_until"),
         "receipt_due": _when(facts, "receipt_due_at", day_week_time),
         "look_back_due": _when(facts, "look_back_due_at"),

@@ -43,11 +43,13 @@ def render(facts: Mapping[str, Any], photos: Mapping[str, bytes]) -> bytes:
     files: dict[str, bytes] = dict(_templates())
     names: dict[str, str | None] = {}
     for number, photo in enumerate(whole.get("photos", [])):
-        data = photos.get(photo["sha256"])
-        suffix = _picture_suffix(data) if data else None
-        names[photo["sha256"]] = f"photo-{number}.{suffix}" if suffix else None
-        if data and suffix:
-            files[f"photo-{number}.{suffix}"] = data
+        digest = photo["sha256"]
+        if digest not in photos or digest in names:
+            continue
+        suffix = _picture_suffix(photos[digest])
+        names[digest] = f"photo-{number}.{suffix}" if suffix else None
+        if suffix:
+            files[f"photo-{number}.{suffix}"] = photos[digest]
     sheet = _printable(worded(whole, names))
     if "map_svg" in whole:
         files["map.svg"] = _drawing(whole["map_svg"])
@@ -76,7 +78,13 @@ def _compiled(files: dict[str, bytes], facts: SlipFacts) -> bytes:
         for name, data in files.items():
             (Path(folder) / name).write_bytes(data)
         main = Path(folder) / f"{facts['kind']}.typ"
-        pdf: bytes = typst.compile(str(main), root=folder, font_paths=fonts(), timestamp=issued_s)
+        try:
+            pdf = typst.compile(str(main), root=folder, font_paths=fonts(), timestamp=issued_s)
+        except typst.TypstError as error:
+            if "SVG" in str(error) and "map_svg" in facts:
+                raise _not_a_drawing() from None
+            raise
+    assert isinstance(pdf, bytes)  # one document, handed back in memory
     return pdf
 
 
@@ -112,10 +120,14 @@ def _drawing(svg: str) -> bytes:
     try:
         root = fromstring(data)
     except (ParseError, DefusedXmlException, ValueError):
-        raise BadInput(Fault("map_svg", "not_svg", "单据事实 map_svg：位置图不是完整的 SVG")) from None
+        raise _not_a_drawing() from None
     if root.tag.rpartition("}")[2] != "svg":
-        raise BadInput(Fault("map_svg", "not_svg", "单据事实 map_svg：位置图不是完整的 SVG"))
+        raise _not_a_drawing()
     return data
+
+
+def _not_a_drawing() -> BadInput:
+    return BadInput(Fault("map_svg", "not_svg", "单据事实 map_svg：位置图不是完整的 SVG，请重画"))
 
 
 def _qr(text: str) -> bytes:
