@@ -103,6 +103,9 @@ def _undo(
 
 
 def _gcj_to_wgs(lon: float, lat: float) -> tuple[float, float]:
+    west, south, east, north = _CHINA_BOX
+    if not (west - 0.1 <= lon <= east + 0.1 and south - 0.1 <= lat <= north + 0.1):
+        return lon, lat
     inside = _undo(_wgs_to_gcj_raw, lon, lat)
     # At the rim of the box the shift stops at once; the answer is what maps forward onto ours.
     return inside if _in_china_box(*inside) else (lon, lat)
