@@ -118,19 +118,14 @@ def camera_for(meta: FrameMeta) -> Camera | None:
 def undistort(plain: Array, distortion: tuple[float, ...]) -> Array:
     """Ideal normalised coordinates (n, 2) of distorted ones, by Newton steps on the Brown model.
 
-    Rows that do not converge to 1e-9 become NaN, so that a point is refused rather than misplaced.
+    Rows that do not converge to 1e-9, or lie beyond the fold of the polynomial, become NaN, so that a
+    point is refused rather than misplaced.
     """
     ideal = plain.copy()
-    step = 1e-7
-    moves = np.array([[step, 0.0], [0.0, step]])
     with np.errstate(all="ignore"):
         for _ in range(30):
             error = distort(ideal, distortion) - plain
-            dx, dy = (
-                (distort(ideal + move, distortion) - distort(ideal - move, distortion)) / (2 * step)
-                for move in moves
-            )
-            determinant = dx[:, 0] * dy[:, 1] - dx[:, 1] * dy[:, 0]
+            dx, dy, determinant = _slopes(ideal, distortion)
             ideal = ideal - np.stack(
                 (
                     (error[:, 0] * dy[:, 1] - error[:, 1] * dy[:, 0]) / determinant,
@@ -138,11 +133,22 @@ def undistort(plain: Array, distortion: tuple[float, ...]) -> Array:
                 ),
                 axis=1,
             )
-        residual = np.abs(distort(ideal, distortion) - plain).max(axis=1)
-        # A root behind the fold of the polynomial is a false one.
-        folded = (np.abs(ideal) > 4 * np.abs(plain) + 0.5).any(axis=1)
-    ideal[~(residual < 1e-9) | folded] = np.nan
+        good = np.abs(distort(ideal, distortion) - plain).max(axis=1) < 1e-9
+        # A true root is reached from the centre without the picture folding over.
+        for part in np.linspace(0.125, 1.0, 8):
+            good &= _slopes(ideal * part, distortion)[2] > 0
+    ideal[~good] = np.nan
     return ideal
+
+
+def _slopes(ideal: Array, distortion: tuple[float, ...]) -> tuple[Array, Array, Array]:
+    """Derivatives of `distort` along x and along y, (n, 2) each, and their determinant (n,)."""
+    step = 1e-7
+    dx, dy = (
+        (distort(ideal + move, distortion) - distort(ideal - move, distortion)) / (2 * step)
+        for move in np.array([[step, 0.0], [0.0, step]])
+    )
+    return dx, dy, dx[:, 0] * dy[:, 1] - dx[:, 1] * dy[:, 0]
 
 
 def distort(ideal: Array, distortion: tuple[float, ...]) -> Array:

@@ -263,7 +263,10 @@ def _widened(view: _View, pose: Pose, offsets: Array, covariances: Array) -> Arr
     across = ground_points(view.lens, pose, size - view.pixels, level)
     gap = np.linalg.norm(across - here, axis=1)
     gap = np.where(np.isnan(gap), 2 * np.linalg.norm(offsets, axis=1), gap)
-    return np.asarray(covariances + (gap**2 / CHI2_90)[:, None, None] * np.eye(2))
+    finite = np.where(np.isfinite(covariances), covariances, 0.0)
+    plain = np.sqrt(np.linalg.eigvalsh(finite)[:, 1] * CHI2_90)
+    round_ones = ((gap + plain) ** 2 / CHI2_90)[:, None, None] * np.eye(2)
+    return np.where(np.isfinite(covariances), round_ones, np.nan)
 
 
 def _remark_on_level(view: _View) -> None:
