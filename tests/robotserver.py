@@ -95,6 +95,7 @@ class RobotServer:
     tls: ssl.SSLContext | None = None
     accepted: list[Accepted] = field(default_factory=list)
     calls: int = 0
+    flooded_bytes: int = 0  # how much of a flood a caller has let in
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
@@ -352,6 +353,7 @@ class _Handler(BaseHTTPRequestHandler):
         block = b"o" * 65536
         for _ in range(size // len(block)):
             self.wfile.write(block)
+            self.robots.flooded_bytes += len(block)
 
 
 def _robot_at(target: str) -> tuple[str | None, str]:

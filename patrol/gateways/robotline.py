@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from ipaddress import IPv6Address, ip_address
+from ipaddress import ip_address
 from typing import Any
 
 import requests
@@ -106,8 +106,6 @@ class _Line:
 
     def _may(self, text: str) -> bool:
         address = ip_address(text.partition("%")[0])
-        if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-            address = address.ipv4_mapped
         return address.is_loopback if self.near else address.is_global and not address.is_multicast
 
     def _tap(self, wire: socket.socket) -> None:

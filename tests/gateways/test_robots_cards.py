@@ -115,6 +115,7 @@ def test_a_full_message_and_one_character_more() -> None:
     first, second = compose([card(fits + 1)], "wecom")
     assert "（1/2）" in first.content and "（2/2）" in second.content
     assert first.keys == second.keys == ("k",)
+    assert "交办单\n" in first.content and "交办单（续）\n" in second.content
     assert (first.content + second.content).count("𠮷") == fits + 1
 
 

@@ -51,6 +51,12 @@ def test_the_wait_is_exactly_as_long_as_needed(per_minute: int, ago_s: list[floa
         assert not pace.allow(START + seconds(wait_s - 0.001), sent)
 
 
+def test_a_message_counted_late_is_allowed_for() -> None:
+    twenty = [START] * 20  # the vendor may have counted them as late as START + 10 s
+    assert not Pace(20).allow(START + seconds(61), twenty)
+    assert Pace(20).allow(START + seconds(60 + CALL_LIMIT_S), twenty)
+
+
 def test_two_hundred_messages_take_ten_windows() -> None:
     pace, now = Pace(20), START
     sent: list[datetime] = []
