@@ -244,7 +244,8 @@ def checked(facts: Mapping[str, Any]) -> SlipFacts:
     faults = []
     if ("lon" in whole) != ("lat" in whole):
         faults.append(Fault("lon", "pair", "单据事实 lon：经度和纬度要一起写"))
-    if "chainage_m" in whole and whole["chainage_m"] > whole.get("river_length_m", float("inf")):
+    # A metre for rounding: a point at the very end must not stop a slip.
+    if "chainage_m" in whole and whole["chainage_m"] > whole.get("river_length_m", float("inf")) + 1:
         faults.append(Fault("chainage_m", "past_end", "单据事实 chainage_m：桩号超出河段长度"))
     if faults:
         raise BadInput(faults)

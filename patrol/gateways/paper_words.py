@@ -225,7 +225,7 @@ def worded(facts: SlipFacts, names: dict[str, str | None]) -> dict[str, Any]:
     strip = None
     if "chainage_m" in facts and facts.get("river_length_m"):
         strip = {
-            "at_m": facts["chainage_m"],
+            "at_m": min(facts["chainage_m"], facts["river_length_m"]),
             "length_m": facts["river_length_m"],
             "bank": facts.get("bank", ""),
             "name": facts.get("place_name", ""),

@@ -377,6 +377,10 @@ def test_the_strip_fits_rivers_of_any_length(length_m: float, at_m: float, bank:
     assert mark in said and "上为左岸" in said
 
 
+def test_a_point_a_rounding_past_the_end_stands_at_the_end() -> None:
+    assert "K2+900左岸" in words(minimal(river_length_m=2900.0, chainage_m=2900.04, bank="left"))
+
+
 def test_later_events_have_blanks_and_no_words() -> None:
     said = words(minimal("supervision", confirmed_by="环保办 02号"))
     assert "督办人：环保办02号时" in said
