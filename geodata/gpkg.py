@@ -111,6 +111,9 @@ def _shape(blob: Any, number: int) -> Any:
         raise _bad(f"第 {number} 个要素的图形读不懂。")
     try:
         return shapely.from_wkb(blob[8 + skip :])
+    except NotImplementedError:
+        # GEOS reads curves, shapely does not; the layer's rule then refuses this type by name.
+        return {"type": "曲线", "coordinates": None}
     except shapely.errors.ShapelyError as error:
         raise _bad(f"第 {number} 个要素的图形读不懂。") from error
 

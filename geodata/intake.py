@@ -16,6 +16,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -45,10 +46,9 @@ _ALIASES = {
     "community": ("community", "社区", "所属社区", "sq"),
 }
 _NUMBERED = {"key_areas": "KA", "grids": "G", "outfalls": "PK"}
-_START = (
-    "import sys; sys.path.insert(0, {root!r}); from geodata.intake_child import main;"
-    " main({kind!r}, {path!r}, {features}, {vertices})"
-)
+_ROOT = Path(__file__).resolve().parent.parent
+_START_AT = "import sys; sys.path.insert(0, {root!r}); from geodata.intake_child import main, others; "
+_START = _START_AT + "main({kind!r}, {path!r}, {features}, {vertices})"
 
 
 @dataclass(frozen=True)
@@ -184,7 +184,7 @@ def _check_parts(shp: Path, faults: Faults) -> None:
 
 def _ask_child(kind: str, inside: Path, room: Path) -> dict[str, Any]:
     start = _START.format(
-        root=str(Path(__file__).resolve().parent.parent),
+        root=str(_ROOT),
         kind=kind,
         path=inside.name,
         features=MAX_FEATURES,
@@ -193,6 +193,8 @@ def _ask_child(kind: str, inside: Path, room: Path) -> dict[str, Any]:
     # A clean environment: no proxy, no GDAL or PROJ setting of the parent, one numeric thread.
     env = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "GDAL_DISABLE_READDIR_ON_OPEN": "YES"}
     env |= {key: os.environ[key] for key in ("SYSTEMROOT", "LD_LIBRARY_PATH") if key in os.environ}
+    if kind == "shapefile":
+        env["OGR_SKIP"] = _other_drivers()
     for part in room.iterdir():
         part.chmod(0o644)
     with tempfile.TemporaryFile() as out:
@@ -217,6 +219,16 @@ def _ask_child(kind: str, inside: Path, room: Path) -> dict[str, Any]:
     if "error" in answer:
         raise GeoError(str(answer["error"]["code"]), str(answer["error"]["sentence"]), "file")
     return dict(answer)
+
+
+@lru_cache(maxsize=1)
+def _other_drivers() -> str:
+    """Every driver of this GDAL but the shapefile's, asked once of a process that opens nothing."""
+    ask = _START_AT.format(root=str(_ROOT)) + "others()"
+    told = subprocess.run(
+        [sys.executable, "-I", "-c", ask], capture_output=True, timeout=WALL_S, check=True, text=True
+    )
+    return told.stdout.strip()
 
 
 def _renamed(raw: list[Any], layer: str, notes: list[str]) -> Iterator[Any]:

@@ -50,6 +50,13 @@ def main(kind: str, path: str, most_features: int, most_vertices: int) -> None:
     json.dump(answer, sys.stdout, ensure_ascii=True, allow_nan=False)
 
 
+def others() -> None:
+    """Prints the value of OGR_SKIP that leaves GDAL the one driver."""
+    import pyogrio
+
+    print(",".join(sorted(set(pyogrio.list_drivers()) - {SHAPEFILE})))
+
+
 def _limit() -> None:
     if sys.platform == "win32":
         return
@@ -97,12 +104,8 @@ def _shapefile(path: Path, most_features: int) -> tuple[str, list[str], Any]:
 
     from geodata.errors import GeoError
 
-    drivers = set(pyogrio.list_drivers())
-    if "OGR_SKIP" not in os.environ:
-        # GDAL registers its drivers on import: go once more, with every other one forbidden by name.
-        os.environ["OGR_SKIP"] = ",".join(sorted(drivers - {SHAPEFILE}))
-        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
-    if drivers != {SHAPEFILE}:
+    # GDAL registers drivers on import, all but those that the parent forbade by name in OGR_SKIP.
+    if set(pyogrio.list_drivers()) != {SHAPEFILE}:
         raise GeoError("unsafe", "本机的 GDAL 无法只留 Shapefile 一种格式，不能安全打开。", "file")
     encoding, notes = _encoding(path)
     _isolate()

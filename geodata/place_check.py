@@ -95,6 +95,9 @@ def _warnings(place: Place) -> list[GeoError]:
     for outfall in place.outfalls:
         if not place.holds(outfall.lon, outfall.lat, 100.0):
             found.append(_warn("far-off", "outfalls", f"{outfall.code} 离水面超过 100 米，请确认。"))
+    blank = [key for key in ("office", "slip_prefix", "hotline") if "请填写" in getattr(place, key)]
+    if blank:
+        found.append(_warn("not-filled", "place.toml", f"还没填写：{'、'.join(blank)}。"))
     if place.units and place.office_unit is None:
         found.append(
             _warn("no-office", "units.toml", "没有单位写 is_office = true，环保办自办的问题将无法回避。")
