@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import lru_cache
+from itertools import zip_longest
 
 import holidays
 
@@ -77,13 +78,16 @@ def parse_notice(text: str) -> YearDays:
     reading = _Gathering(int(told.group(1)))
     if not FIRST_YEAR <= reading.year <= LAST_YEAR:
         raise BadInput(Fault("text", "bad_year", f"年份 {reading.year} 不对，请核对通知。"))
-    heads = []
-    for name, words in _clauses(plain):
+    heads, tail = [], ""
+    for name, tail in _clauses(plain):
         heads.append(name)
-        reading.clause(name, words)
+        reading.clause(name, tail)
     missing = [festival for festival in FESTIVALS if not any(festival in name for name in heads)]
     if missing:
         reading.fault("text", "missing", f"通知不全，缺：{'、'.join(missing)}。")
+    if "节假日期间" not in tail:
+        # Without the closing paragraph the last make-up workdays may have been cut off unseen.
+        reading.fault("text", "cut", "通知结尾“节假日期间……”没有粘贴上，可能不全。")
     return reading.finish()
 
 
@@ -105,7 +109,7 @@ def parse_day_csv(text: str, year: int) -> YearDays:
         if kind is None:
             reading.fault(where, "bad_kind", f"第 {number} 行要写“上班”或“放假”。")
         if day is not None and kind is not None:
-            reading.mark(day, kind, cells[2][:32] if len(cells) > 2 else "")
+            reading.mark(where, day, kind, cells[2][:32] if len(cells) > 2 else "")
     if not reading.rows and not reading.faults:
         reading.fault("text", "empty", "没有读到任何一天。")
     return reading.finish()
@@ -114,8 +118,8 @@ def parse_day_csv(text: str, year: int) -> YearDays:
 def _clauses(plain: str) -> Iterator[tuple[str, str]]:
     """The numbered clauses 一、元旦:…, each with its sentences about days."""
     heads = list(re.finditer(r"[一二三四五六七八九十]、([^:。;]{2,12}):", plain))
-    for head, following in zip(heads, [*heads[1:], None], strict=True):
-        yield head.group(1), plain[head.end() : following.start() if following else len(plain)]
+    for head, following in zip_longest(heads, heads[1:]):
+        yield head.group(1), plain[head.end() : following.start() if following else None]
 
 
 class _Gathering:
@@ -139,12 +143,12 @@ class _Gathering:
                 start = verb.end()
                 if verb.group() == "上班":
                     for day in days:
-                        self.mark(day, "work", "调休上班")
+                        self.mark(name, day, "work", "调休上班")
                     continue
                 rested = rested or bool(days)
                 for day in days:
-                    self.mark(day, "off", name)
-                told = re.match(r"(?:调休)?,?(?:共)?(\d+)天", sentence[start:])
+                    self.mark(name, day, "off", name)
+                told = re.match(r"(?:调休)?,?(?:共)?(\d{1,4})天", sentence[start:])
                 if told and days and int(told.group(1)) != len(days):
                     self.fault(name, "bad_count", f"{name}写共 {told.group(1)} 天，日期却有 {len(days)} 天。")
         if not rested:
@@ -195,11 +199,11 @@ class _Gathering:
             real = _WEEKDAYS[day.weekday()]
             self.fault(name, "bad_weekday", f"{day} 写的是周{told.group(1)}，实际是周{real}，请核对年份。")
 
-    def mark(self, day: date, kind: DayKind, name: str) -> None:
+    def mark(self, where: str, day: date, kind: DayKind, name: str) -> None:
         if self.rows.get(day, kind) != kind:
-            self.fault(name, "twice", f"{day} 既写放假又写上班。")
+            self.fault(where, "twice", f"{day} 既写放假又写上班。")
         if kind == "work" and day.weekday() < 5:
-            self.fault(name, "not_weekend", f"{day} 是周{_WEEKDAYS[day.weekday()]}，本来就上班，请核对。")
+            self.fault(where, "not_weekend", f"{day} 是周{_WEEKDAYS[day.weekday()]}，本来就上班，请核对。")
         self.rows[day] = kind
         self.names[day] = name
 

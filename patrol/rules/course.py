@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 
 from patrol.rules.calendar import Calendar, Frame
 from patrol.rules.limits import Limit
@@ -27,6 +28,7 @@ class Stretch:
     frame: Frame
     limit: timedelta
     used_before: timedelta
+    used_after: timedelta | None  # None: it has no end yet
 
 
 @dataclass(frozen=True)
@@ -63,12 +65,14 @@ class Course:
     @property
     def first_due_at(self) -> datetime:
         """The due as it was at the start: no pause, no extension. It never moves."""
-        return self._add(self.begins_at, _span_of(_limit_of(self.start), self.calendar), self.start_frame)
+        span = _span_of(_limit_of(self.start), self.calendar)
+        return self.calendar.after(self.begins_at, span, self.start_frame)
 
     @property
     def start_frame(self) -> Frame:
         return _limit_of(self.start).frame
 
+    @cached_property
     def runs(self) -> list[tuple[datetime, datetime]]:
         """When the clock ran: from its start to its stop, without the pauses."""
         end = self.stop.at if self.stop else _FAR
@@ -102,7 +106,10 @@ class Course:
         """When base and extensions are used up; None while an open pause keeps that moment open."""
         rebased = [mark.at for mark in self.changes if mark.kind == "rebase"]
         due = self._crossing(self.frame, self.limit)
-        return due if due is None or not rebased else max(due, rebased[-1])
+        if due is not None and rebased and due < rebased[-1]:
+            # A limit cannot have run out before it was set.
+            return self.calendar.opening(rebased[-1], self.frame)
+        return due
 
     def overran(self, end: datetime) -> bool:
         """Whether the clock was ever past its due up to `end` (the stop, or now).
@@ -124,8 +131,11 @@ class Course:
         This is what a watcher who never slept would have seen, so it does not depend on when it is
         asked: an extension granted later does not move it.
         """
-        for stretch in self._stretches():
-            missing = threshold(stretch.limit) - stretch.used_before
+        for stretch in self._stretches:
+            wanted = threshold(stretch.limit)
+            if stretch.used_after is not None and wanted > stretch.used_after:
+                continue
+            missing = wanted - stretch.used_before
             if missing <= _ZERO:
                 moment = self.calendar.opening(stretch.begin, stretch.frame)
             else:
@@ -139,39 +149,41 @@ class Course:
         spans = (min(resumed, b) - max(paused, a) for paused, resumed in self.pauses)
         return sum((span for span in spans if span > _ZERO), _ZERO)
 
-    def _stretches(self) -> Iterable[Stretch]:
+    @cached_property
+    def _stretches(self) -> list[Stretch]:
+        stretches: list[Stretch] = []
         cuts = [mark.at for mark in self.changes]
-        for begin, end in self.runs():
+        frame, used = self.start_frame, _ZERO
+        for begin, end in self.runs:
             inner = sorted({cut for cut in cuts if begin < cut < end})
             for low, high in zip([begin, *inner], [*inner, end], strict=True):
-                so_far = self._upto(sum(cut <= low for cut in cuts))
-                used = self._used(low, so_far.frame)
-                yield Stretch(low, high, so_far.frame, so_far.limit, used)
+                so_far = self._upto(sum(cut <= low for cut in cuts)) if cuts else self
+                if so_far.frame != frame:
+                    frame, used = so_far.frame, self._used(low, so_far.frame)
+                after = None if high == _FAR else used + self.calendar.span(low, high, frame)
+                stretches.append(Stretch(low, high, frame, so_far.limit, used, after))
+                used = after or used
+        return stretches
 
     def _upto(self, count: int) -> Course:
         return Course(self.calendar, self.start, self.begins_at, self.stop, self.pauses, self.changes[:count])
 
     def _used(self, at: datetime, frame: Frame) -> timedelta:
-        spans = (self.calendar.span(begin, min(end, at), frame) for begin, end in self.runs())
+        spans = (self.calendar.span(begin, min(end, at), frame) for begin, end in self.runs)
         return sum(spans, _ZERO)
 
     def _crossing(self, frame: Frame, target: timedelta) -> datetime | None:
         missing = target
         end = self.begins_at
-        for begin, end in self.runs():
+        for begin, end in self.runs:
             span = self.calendar.span(begin, end, frame) if end != _FAR else None
             if span is None or span >= missing:
-                if missing <= _ZERO:
-                    return self.calendar.opening(begin, frame)
-                return self._add(begin, missing, frame)
+                return self.calendar.after(begin, missing, frame)
             missing -= span
         if self.stop is not None and not self.paused_at(end):
             # Stopped before it was used up: the due it would have met.
-            return self._add(max(end, self.begins_at), missing, frame)
+            return self.calendar.after(max(end, self.begins_at), missing, frame)
         return None
-
-    def _add(self, start: datetime, span: timedelta, frame: Frame) -> datetime:
-        return self.calendar.after(start, span, frame)
 
 
 def course(

@@ -75,7 +75,7 @@ def say_side(reading: Reading, now: datetime, *, exempt: bool = False) -> str:
         return "曾超时（申诉通过，不计入考核）"
     status, due_at = reading.status, reading.due_at
     if status == "paused":
-        return f"停到 {_day(reading.resumes_at, now)}" if reading.resumes_at else ""
+        return f"挂账到 {_day(reading.resumes_at, now)}" if reading.resumes_at else ""
     if status == "met":
         return "按时（离线补传）" if reading.offline else "按时"
     if status in ("met_late", "missed"):
