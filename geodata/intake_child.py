@@ -37,6 +37,7 @@ def main(kind: str, path: str, most_features: int, most_vertices: int) -> None:
         for feature in features:
             if len(found["features"]) > most_features:
                 break
+            feature["properties"] = _finite(feature["properties"])
             feature["geometry"], count = _plain(feature["geometry"], found["notes"])
             most_vertices -= count
             if most_vertices < 0:

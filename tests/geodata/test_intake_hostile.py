@@ -328,9 +328,8 @@ def test_curves_and_measures(tmp_path: Path) -> None:
     [feature] = read_vector(tmp_path / "z.gpkg", "centreline", "wgs84")
     assert feature.shape.coords[0] == (112.16, 30.35)
     measured = shapely.from_wkt("LINESTRING ZM (112.16 30.35 1 2, 112.19 30.36 1 2)")
-    blob = (
-        b"GP\x00\x01" + struct.pack("<i", 4326) + shapely.to_wkb(measured, output_dimension=4, flavor="iso")
-    )
+    head = b"GP\x00\x01" + struct.pack("<i", 4326)
+    blob = head + shapely.to_wkb(measured, output_dimension=4, flavor="iso")
     _run(tmp_path / "z.gpkg", f"UPDATE x SET geom = x'{blob.hex()}'")
     assert read_vector(tmp_path / "z.gpkg", "centreline", "wgs84")[0].shape.coords[0] == (112.16, 30.35)
     points = (112.16, 30.35, 112.17, 30.36, 112.18, 30.35)
