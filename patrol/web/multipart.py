@@ -1,8 +1,10 @@
 """A multipart form that arrived whole, part by part.
 
-Werkzeug's decoder does the reading; what it is lenient about (a missing end, text around the parts,
-anything after the last boundary) is refused here. Files stay in memory: nothing touches a disk before a
-deed decides to keep it. Must not look inside a file.
+The body is taken in full (it is limited and stays in memory: nothing touches a disk before a deed decides
+to keep it) and then cut at its delimiters by exact search. Werkzeug's decoder is not used: it accepts text
+around the parts and a cut last line, and fed in pieces it adds a carriage return to a file when a piece
+ends inside a delimiter (werkzeug issue 3285, open), so that a photo would be kept under a digest that
+nobody sent. Must not look inside a file.
 """
 
 from __future__ import annotations
@@ -10,13 +12,11 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from werkzeug.datastructures import Headers
-from werkzeug.exceptions import RequestEntityTooLarge
-from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData, Preamble
+from werkzeug.http import parse_options_header
 from werkzeug.wrappers import Request
 
 from patrol.errors import BadInput, Fault, Malformed, TooMuch
@@ -32,6 +32,7 @@ MAX_FIELDS = 200
 
 _PART_HEADER_MAX_BYTES = 4096
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]", re.ASCII)
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~\-]{1,80}", re.ASCII)
 _PART_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-\[\]]{0,99}", re.ASCII)
 
 
@@ -70,34 +71,17 @@ def multipart_parts(
     `check` sees the pairs before any fault of a file is told.
     """
     boundary = _boundary(wire.require_type(request, "multipart/form-data"), request)
-    reader = _Parts(max_files, max_file_bytes, frozenset(file_fields), frozenset(json_fields))
-    decoder = MultipartDecoder(
-        boundary, max_form_memory_size=4 * wire.CHUNK_BYTES, max_parts=max_files + MAX_FIELDS
-    )
-    # The decoder takes `--boundary--` followed by anything as the end. The exact last line is asked for
-    # here, so that no cut, however late, looks whole.
-    ending = b"--" + boundary + b"--\r\n"
-    tail = b""
-    try:
-        for piece in wire.chunks(request, max_bytes):
-            tail = (tail + piece)[-len(ending) :]
-            decoder.receive_data(piece)
-            reader.take_from(decoder)
-        if tail != ending:
-            raise wire.cut_short()
-        decoder.receive_data(None)
-        reader.take_from(decoder)
-    except RequestEntityTooLarge as large:
-        raise TooMuch("表单的项目太多，或某一项的名称太长。", code="too_many_parts") from large
-    except ValueError as bad:
-        raise Malformed(code="not_multipart") from bad
-    if not reader.ended:
-        raise wire.cut_short()
+    body = b"".join(wire.chunks(request, max_bytes))
+    found = _Found(max_files, max_file_bytes, frozenset(file_fields), frozenset(json_fields))
+    for count, (header, start, end) in enumerate(_cut(body, b"--" + boundary), start=1):
+        if count > max_files + MAX_FIELDS:
+            raise TooMuch("表单的项目太多。", code="too_many_parts")
+        found.take(_part(header), body, start, end)
     if check is not None:
-        check(reader.pairs)
-    if reader.faults:
-        raise BadInput(reader.faults)
-    return reader.pairs, reader.files
+        check(found.pairs)
+    if found.faults:
+        raise BadInput(found.faults)
+    return found.pairs, found.files
 
 
 def _boundary(options: dict[str, str], request: Request) -> bytes:
@@ -108,8 +92,68 @@ def _boundary(options: dict[str, str], request: Request) -> bytes:
     return boundary.encode("ascii")
 
 
-class _Parts:
-    """Collects what the decoder finds and keeps count; one for each body."""
+def _cut(body: bytes, delimiter: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Header block and place of the content of each part; the last line must be there to its last byte."""
+    if body == delimiter + b"--\r\n":
+        return
+    if not body.startswith(delimiter + b"\r\n"):
+        raise Malformed(code="not_multipart") if len(body) > len(delimiter) else wire.cut_short()
+    at = len(delimiter) + 2
+    line = b"\r\n" + delimiter
+    while True:
+        header_end = body.find(b"\r\n\r\n", at, at + _PART_HEADER_MAX_BYTES)
+        if header_end < 0:
+            if len(body) - at >= _PART_HEADER_MAX_BYTES:
+                raise TooMuch("表单里一项的说明太长。", code="too_many_parts")
+            raise wire.cut_short()
+        start = header_end + 4
+        end = body.find(line, start)
+        while end >= 0 and body[end + len(line) : end + len(line) + 2] not in {b"\r\n", b"--"}:
+            end = body.find(line, end + 1)
+        if end < 0:
+            raise wire.cut_short()
+        yield body[at:header_end], start, end
+        at = end + len(line) + 2
+        if body[at - 2 : at] == b"--":
+            break
+    # Anything but one line end here is a cut or something smuggled in behind the form.
+    if body[at:] != b"\r\n":
+        raise wire.cut_short()
+
+
+@dataclass(frozen=True)
+class _Part:
+    name: str
+    filename: str | None
+    declared_type: str
+
+
+def _part(header: bytes) -> _Part:
+    """What a part's header block says, or 400 (415 for another transfer encoding)."""
+    headers: dict[str, str] = {}
+    for raw in header.split(b"\r\n"):
+        try:
+            name, colon, value = raw.decode("utf-8").partition(":")
+        except UnicodeDecodeError as bad:
+            raise Malformed(code="not_multipart") from bad
+        key = name.lower()
+        if not colon or not _HEADER_NAME.fullmatch(name) or key in headers:
+            raise Malformed(code="not_multipart")
+        if any(unicodedata.category(c) == "Cc" and c != "\t" for c in value):
+            raise Malformed(code="not_multipart")
+        headers[key] = value.strip(" \t")
+    disposition, options = parse_options_header(headers.get("content-disposition"))
+    if disposition.lower() != "form-data":
+        raise Malformed(code="not_multipart")
+    if headers.get("content-transfer-encoding", "binary").lower() not in {"binary", "8bit", "7bit"}:
+        raise Malformed("不收另行编码的文件，请直接发原文件。", code="type_not_taken")
+    if not _PART_NAME.fullmatch(options.get("name", "")):
+        raise Malformed("表单里有一项没有名称，或名称不能用。", code="bad_part_name")
+    return _Part(options["name"], options.get("filename"), headers.get("content-type", ""))
+
+
+class _Found:
+    """Fields, files and faults of one body, in its order."""
 
     def __init__(
         self, max_files: int, max_file_bytes: int, file_fields: frozenset[str], json_fields: frozenset[str]
@@ -119,60 +163,23 @@ class _Parts:
         self.pairs: list[tuple[str, Any]] = []
         self.files: list[FilePart] = []
         self.faults: list[Fault] = []
-        self.ended = False
-        self._part: Field | File | None = None
-        self._pieces: list[bytes] = []
-        self._count = 0
 
-    def take_from(self, decoder: MultipartDecoder) -> None:
-        while not isinstance(event := decoder.next_event(), NeedData):
-            if isinstance(event, Preamble):
-                if event.data:
-                    raise Malformed(code="not_multipart")
-            elif isinstance(event, Field | File):
-                self._begin(event)
-            elif isinstance(event, Data):
-                self._add(event.data)
-                if not event.more_data:
-                    self._finish()
-            elif isinstance(event, Epilogue):
-                # The last line end lands here when it came in a later piece than the boundary.
-                if event.data not in {b"", b"\n", b"\r\n"} or self._part is not None:
-                    raise wire.cut_short()
-                self.ended = True
-                return
-
-    def _begin(self, part: Field | File) -> None:
-        _check_headers(part.headers)
-        if not isinstance(part.name, str) or not _PART_NAME.fullmatch(part.name):
-            raise Malformed("表单里有一项没有名称，或名称不能用。", code="bad_part_name")
-        self._part, self._pieces, self._count = part, [], 0
-
-    def _add(self, piece: bytes) -> None:
-        self._count += len(piece)
-        as_file = self._is_upload()
-        limit = self.max_file_bytes if as_file else FIELD_MAX_BYTES
-        if self._count > limit:
-            what = "一个文件" if as_file else "一项文字"
-            code = "file_too_large" if as_file else "too_large"
+    def take(self, part: _Part, body: bytes, start: int, end: int) -> None:
+        is_json = part.name in self.json_fields
+        is_file = part.filename is not None and not is_json
+        limit = self.max_file_bytes if is_file else FIELD_MAX_BYTES
+        if end - start > limit:
+            what, code = ("一个文件", "file_too_large") if is_file else ("一项文字", "too_large")
             raise TooMuch(f"{what}太大，最多 {wire.size(limit)}。", code=code)
-        self._pieces.append(piece)
-
-    def _is_upload(self) -> bool:
-        return isinstance(self._part, File) and self._part.name not in self.json_fields
-
-    def _finish(self) -> None:
-        part, content = self._part, b"".join(self._pieces)
-        assert part is not None
-        self._part, self._pieces = None, []
-        if part.name in self.json_fields:
+        content = body[start:end]
+        if is_json:
             self.pairs.append((part.name, json_object(content, at=pointer("", part.name))))
-        elif isinstance(part, File):
-            self._finish_file(part, content)
+        elif is_file:
+            self._take_file(part, content)
         else:
-            self._finish_field(part, content)
+            self._take_text(part, content)
 
-    def _finish_field(self, part: Field, content: bytes) -> None:
+    def _take_text(self, part: _Part, content: bytes) -> None:
         where = pointer("", part.name)
         try:
             text = content.decode("utf-8")
@@ -181,7 +188,7 @@ class _Parts:
         wire.refuse_controls(text, where)
         self.pairs.append((part.name, text))
 
-    def _finish_file(self, part: File, content: bytes) -> None:
+    def _take_file(self, part: _Part, content: bytes) -> None:
         where = pointer("", part.name)
         if not content and not part.filename:
             return
@@ -197,16 +204,4 @@ class _Parts:
             digest = hashlib.sha256(content).hexdigest()
             if any(digest == other.sha256 for other in self.files):
                 self.faults.append(Fault(where, "same_file_twice", "同一个文件传了两次，请去掉一个。"))
-            declared = part.headers.get("Content-Type", "")
-            self.files.append(FilePart(part.name, part.filename, declared, content, digest))
-
-
-def _check_headers(headers: Headers) -> None:
-    if sum(len(key) + len(value) for key, value in headers) > _PART_HEADER_MAX_BYTES:
-        raise TooMuch("表单里一项的说明太长。", code="too_many_parts")
-    if len(headers) != len({key.lower() for key, _ in headers}):
-        raise Malformed(code="not_multipart")
-    if headers.get("Content-Disposition", "").partition(";")[0].strip().lower() != "form-data":
-        raise Malformed(code="not_multipart")
-    if headers.get("Content-Transfer-Encoding", "binary").lower() not in {"binary", "8bit", "7bit"}:
-        raise Malformed("不收另行编码的文件，请直接发原文件。", code="type_not_taken")
+            self.files.append(FilePart(part.name, part.filename or "", part.declared_type, content, digest))
