@@ -94,11 +94,12 @@ def _boundary(options: dict[str, str], request: Request) -> bytes:
 
 def _cut(body: bytes, delimiter: bytes) -> Iterator[tuple[bytes, int, int]]:
     """Header block and place of the content of each part; the last line must be there to its last byte."""
-    if body == delimiter + b"--\r\n":
+    first = 2 if body.startswith(b"\r\n") else 0  # some senders begin with an empty line
+    at = first + len(delimiter) + 2
+    if body[first:] == delimiter + b"--\r\n":
         return
-    if not body.startswith(delimiter + b"\r\n"):
-        raise Malformed(code="not_multipart") if len(body) > len(delimiter) else wire.cut_short()
-    at = len(delimiter) + 2
+    if body[first:at] != delimiter + b"\r\n":
+        raise Malformed(code="not_multipart") if len(body) > at else wire.cut_short()
     line = b"\r\n" + delimiter
     while True:
         header_end = body.find(b"\r\n\r\n", at, at + _PART_HEADER_MAX_BYTES)

@@ -120,7 +120,9 @@ def test_other_types_are_415(content_type: str) -> None:
 
 
 def test_text_around_the_parts_is_refused() -> None:
+    assert send(b"\r\n" + WHOLE)[0]["report"] == REPORT
     assert status_of(refused_with(b"preamble\r\n" + WHOLE)) == 400
+    assert status_of(refused_with(b"\r\n\r\n" + WHOLE)) == 400
     assert status_of(refused_with(WHOLE + b"epilogue")) == 400
     assert status_of(refused_with(WHOLE + WHOLE)) == 400
 
