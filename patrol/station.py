@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Engine, create_engine, event, select, text
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from geodata.place import Place
@@ -77,7 +78,7 @@ class Station:
     keys: Keys
     clock: Callable[[], datetime] = wall_clock
     _writer: Any = field(default_factory=threading.RLock)
-    _calendar: tuple[str, Calendar] | None = None
+    _calendars: dict[str, Calendar] = field(default_factory=dict)
 
     @staticmethod
     def open(
@@ -92,7 +93,7 @@ class Station:
         try:
             with engine.connect() as connection:
                 fresh = not engine.dialect.has_table(connection, "issue")
-        except Exception as error:  # any driver's own kind: whatever it is, the database cannot be used
+        except SQLAlchemyError as error:
             raise Misconfigured(f"数据库打不开：{type(error).__name__}。请核对 PATROL_DATABASE_URL。") from error
         keys = Keys.open(settings.keys_folder, may_create=may_create and fresh)
         return Station(settings, engine, open_store(settings.photos), keys, clock)
@@ -216,20 +217,21 @@ class Work:
 
     @cached_property
     def calendar(self) -> Calendar:
-        """The calendar in force; read anew whenever a year changed."""
-        years = self.session.execute(
-            select(m.CalendarYear.year, m.CalendarYear.confirmed, m.CalendarYear.version).order_by(m.CalendarYear.year)
-        ).all()
-        version = ";".join(f"{year}.{version}{'c' if confirmed else 'e'}" for year, confirmed, version in years)
-        version = hashlib.sha256(version.encode()).hexdigest()[:16] if years else "0"
-        kept = self.station._calendar
-        if kept and kept[0] == version:
-            return kept[1]
-        days = {row.on: row.kind for row in self.session.execute(select(m.CalendarDay.on, m.CalendarDay.kind))}
-        confirmed = frozenset(year for year, sure, _ in years if sure)
-        calendar = Calendar(days=days, confirmed=confirmed, version=version)
-        self.station._calendar = (version, calendar)
-        return calendar
+        """The calendar in force."""
+        return self.calendar_of(calendar_version(self.session))
+
+    def calendar_of(self, version: str) -> Calendar:
+        """The calendar as it was under `version`; a clock keeps the one it runs on."""
+        kept = self.station._calendars.get(version)
+        if kept is None:
+            row = self.session.get(m.CalendarKept, version)
+            if row is None:
+                kept = Calendar(version=version)  # a database without any year: Monday to Friday, all estimated
+            else:
+                days = {date.fromisoformat(on): kind for on, kind in row.days.items()}
+                kept = Calendar(days=days, confirmed=frozenset(row.confirmed), version=version)
+            self.station._calendars[version] = kept
+        return kept
 
     def only_one(self, name: str) -> None:
         """Serialise a narrow deed across processes until this transaction ends."""
@@ -325,6 +327,15 @@ class Work:
         if issue is None or issue.lead_unit is None:
             return []
         return [f"unit:{unit}" for unit in (issue.lead_unit, *issue.assisting)]
+
+
+def calendar_version(session: Session) -> str:
+    """The version of the calendar in force: a digest of its years, their state and their edition."""
+    years = session.execute(
+        select(m.CalendarYear.year, m.CalendarYear.confirmed, m.CalendarYear.version).order_by(m.CalendarYear.year)
+    ).all()
+    text_ = ";".join(f"{year}.{version}{'c' if confirmed else 'e'}" for year, confirmed, version in years)
+    return hashlib.sha256(text_.encode()).hexdigest()[:16] if years else "0"
 
 
 def line_mac(key: bytes, line: m.Trail) -> str:

@@ -5,6 +5,7 @@ from patrol.models.issue import Clock, Counter, Issue, Request, Slip
 from patrol.models.people import (
     Account,
     CalendarDay,
+    CalendarKept,
     CalendarYear,
     Delegation,
     Duty,
@@ -16,7 +17,7 @@ from patrol.models.sighting import FalseSpot, Photo, Sighting
 from patrol.models.trail import Anchor, Answer, Beat, Chain, Channel, Errand, Send, Trail
 
 __all__ = [
-    "Account", "Anchor", "Answer", "Base", "Beat", "CalendarDay", "CalendarYear", "Chain", "Channel", "Clock",
+    "Account", "Anchor", "Answer", "Base", "Beat", "CalendarDay", "CalendarKept", "CalendarYear", "Chain", "Channel", "Clock",
     "Counter", "Delegation", "Duty", "Errand", "FalseSpot", "Issue", "Moment", "Person", "Photo", "Request",
     "Send", "Sighting", "SignIn", "Slip", "Token", "Trail", "canonical",
 ]  # fmt: skip

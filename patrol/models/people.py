@@ -97,3 +97,12 @@ class CalendarYear(Base):
     confirmed: Mapped[bool] = mapped_column(default=False)
     version: Mapped[int] = mapped_column(default=1)
     source: Mapped[str] = mapped_column(String(64), default="")
+
+
+class CalendarKept(Base):
+    """A calendar as it once was: a clock reads by the version it runs on."""
+
+    __tablename__ = "calendar_kept"
+    version: Mapped[str] = mapped_column(String(64), primary_key=True)
+    days: Mapped[dict[str, Any]] = mapped_column(JSON)  # ISO date -> work | off
+    confirmed: Mapped[list[Any]] = mapped_column(JSON)

@@ -66,6 +66,7 @@ class Photo(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     ref: Mapped[str] = mapped_column(String(36), unique=True)
     sha256: Mapped[str] = mapped_column(String(64), index=True)
+    sealed_sha256: Mapped[str | None] = mapped_column(String(64))  # a tip's original, sealed to the officers
     issue_id: Mapped[int | None] = mapped_column(ForeignKey("issue.id"), index=True)
     sighting_id: Mapped[int | None] = mapped_column(ForeignKey("sighting.id"), index=True)
     stage: Mapped[str] = mapped_column(String(16))

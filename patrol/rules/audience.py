@@ -23,7 +23,7 @@ class Hear:
 
 
 GROUPS: dict[str, str] = {"chiefs": "河湖长群", "office": "环保办群", "fishing": "禁捕值守群", "unit": "责任单位群"}
-JOBS: frozenset[str] = frozenset({"print", "auto_assign"})
+JOBS: frozenset[str] = frozenset({"print"})
 # cards, with the title each carries
 CARDS: dict[str, str] = {
     "assignment": "问题交办单", "supervision": "整改督办单", "closure": "销号反馈单", "dismissal": "不予立案告知",
@@ -39,7 +39,7 @@ _PRINT = Hear(None, "print", job="print")
 AUDIENCE: dict[str, tuple[Hear, ...]] = {
     "clue_waits": (Hear("office", "clue"),),
     "fishing_clue": (Hear("fishing", "fishing", urgent=True), Hear("office", "fishing", urgent=True)),
-    "reported": (Hear("office", "new_issue"), Hear(None, "auto_assign", job="auto_assign")),
+    "reported": (Hear("office", "new_issue"),),
     "assigned": (Hear("chiefs", "assignment", urgent=True), Hear("unit", "assignment"), _PRINT),
     "reassigned": (Hear("chiefs", "reassigned"), Hear("unit", "assignment"), _PRINT),
     "returned": (Hear("chiefs", "reassigned"), Hear("unit", "assignment"), _PRINT),

@@ -253,8 +253,9 @@ def _other_unit(case: Case) -> str | None:
 @_need("half_open")
 def _half_open(case: Case) -> str | None:
     if case.as_grid:
-        return "这件已有人到场核实过。" if case.half1 else None
-    return "办公室已确认过，等网格员到场。" if case.half2 else None
+        # a finding of gone or false may be looked at again: somebody must be able to say it is true after all
+        return "这件已有人到场核实过。" if case.half1 in ("true", "moved") else None
+    return "办公室已确认过，等网格员到场。" if case.half2 and not case.half1 else None
 
 
 @_need("before_photo_if_grid")

@@ -83,7 +83,7 @@ APPROVALS: dict[str, Approval] = {
     "office": Approval("环保办", (("office", "office_head"), _TOP, ("chief",)), "decide_office"),
     "head": Approval("环保办负责人", (("office_head",), _TOP, ("chief",)), "decide_office"),
     "chief": Approval("河湖长", (("chief",),), "decide_other"),
-    "inspector": Approval("督察员", (("inspector",), ("inspector", "chief")), "decide_other"),
+    "inspector": Approval("督察员", (("inspector", "chief"),), "decide_other"),
     "receiver": Approval("接收单位签收", (("office", "office_head", "chief"),), "transfer"),
 }  # fmt: skip
 
@@ -188,7 +188,7 @@ STEPS: dict[str, Step] = {
         Step("verify", "验收合格", "Verify", ("rectified",), "verified", ("office", "office_head", "chief", "named"),
              needs=("may_verify", "four_eyes_verify", "checklist", "manifest", "has_before_and_after", "not_still_visible",
                     "own_photo_if_flagged"),
-             fields=("checklist", "looked_again"), clocks=("stop:accept", "start:close"), stage="accept", button="验收合格"),
+             fields=("checklist", "looked_again"), clocks=("stop:accept", "stop:rectify", "start:close"), stage="accept", button="验收合格"),
         Step("close", "销号", "Close", ("verified",), "closed", ("office_head", "chief", "acting_head"),
              needs=("may_close", "four_eyes_close", "not_still_visible"), slip="closure", clocks=("stop_all",),
              button="销号", final=True),

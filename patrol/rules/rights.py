@@ -5,6 +5,7 @@ Out of scope answers the same as absent. Source: the domain page, section 8.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -45,6 +46,19 @@ MACHINE_CHANNELS = frozenset({"drone", "satellite", "sensor"})
 TIP_CHANNELS = frozenset({"tip", "hotline", "volunteer", "api"})  # wait for `check` before `push` starts
 MAY_NAME_CHANNEL = frozenset({"operator", "office", "office_head"})
 NAMEABLE_CHANNELS = frozenset({"hotline", "petition", "superior", "transfer_in", "volunteer"})
+
+def in_scope(
+    roles: frozenset[str], unit: str | None, grids: frozenset[str] | None, *,
+    lead_unit: str | None, assisting: Sequence[str], grid: str | None, assigned: bool,
+) -> bool:  # fmt: skip
+    """Whether an issue is in the scope of these roles; public scope is not a matter of single issues."""
+    scopes = {ROLES[role].scope for role in roles if role in ROLES}
+    if "all" in scopes:
+        return True
+    if "unit" in scopes and unit is not None and assigned and unit in (lead_unit, *assisting):
+        return True
+    return "grid" in scopes and (grids is None or grid in grids)
+
 
 _VIEW_ORDER = {"none": 0, "public": 1, "work": 2, "full": 3}
 

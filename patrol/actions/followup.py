@@ -1,0 +1,165 @@
+"""What time does: ladders climb, clues expire, silence counts as receipt, suspensions end, requests climb.
+
+Workers only notify: what is due follows from marks, policy, calendar and now, so after a dead day the same
+lines are written, each once, stamped with the time they were due.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import select
+
+from patrol import models as m
+from patrol.actions import clocks
+from patrol.rules import clocks as law
+from patrol.rules import lifecycle
+from patrol.station import LADDER, SYSTEM, Station, Work
+
+BATCH = 400
+
+
+def sweep(station: Station) -> int:
+    """Everything that time has brought about by now; returns how many things moved."""
+    moved = 0
+    for deed in (fire, expire_clues, end_suspensions):
+        while True:
+            with station.work(LADDER) as work:
+                count = deed(work)
+            moved += count
+            if count < BATCH:
+                break
+    return moved
+
+
+def fire(work: Work) -> int:
+    """Tell every rung that is due, each once."""
+    due = work.session.execute(
+        select(m.Clock.id, m.Clock.issue_id).where(m.Clock.next_at <= work.now).order_by(m.Clock.next_at).limit(BATCH)
+    ).all()
+    if not due:
+        return 0
+    issues = _hold(work, {issue_id for _, issue_id in due if issue_id is not None})
+    ids = [clock_id for clock_id, issue_id in due if issue_id is None or issue_id in issues]
+    rows = work.session.scalars(
+        select(m.Clock).where(m.Clock.id.in_(ids), m.Clock.next_at <= work.now).order_by(m.Clock.next_at, m.Clock.id)
+        .execution_options(populate_existing=True)
+    )  # fmt: skip
+    count = 0
+    for clock in rows.all():
+        _fire_one(work, clock, issues.get(clock.issue_id or 0))
+        count += 1
+    return count
+
+
+def _hold(work: Work, ids: Iterable[int]) -> dict[int, m.Issue]:
+    """The issues' rows, held in one order; those somebody else holds right now wait for the next sweep."""
+    query = select(m.Issue).where(m.Issue.id.in_(sorted(ids))).order_by(m.Issue.id)
+    if work.dialect == "postgresql":
+        query = query.with_for_update(skip_locked=True)
+    return {issue.id: issue for issue in work.session.scalars(query)}
+
+
+def _fire_one(work: Work, clock: m.Clock, issue: m.Issue | None) -> None:
+    if clock.name == "receive" and issue is not None and _silence_is_receipt(work, clock, issue):
+        return
+    marks = clocks.marks_of(clock)
+    calendar = work.calendar_of(clock.calendar)
+    for index, (rung, due_at) in enumerate(law.rungs_due(marks, calendar, work.now, clock.fired), clock.fired):
+        _tell(work, clock, issue, rung.code, due_at)
+        if index >= law.PRESSES_FROM and issue is not None and "pressed" not in issue.flags:
+            issue.flags = {**issue.flags, "pressed": {"by": "ladder", "clock": clock.name}}
+        clock.fired = index + 1
+    clock.next_at = law.next_due(marks, calendar, clock.fired) if clock.state == "running" else None
+
+
+def _tell(work: Work, clock: m.Clock, issue: m.Issue | None, rung: str, due_at: datetime) -> None:
+    facts = {"clock": clock.name, "clock_id": clock.id, "instance": clock.instance, "due_at": due_at.isoformat()}
+    if clock.sighting_id is not None:
+        sighting = work.session.get(m.Sighting, clock.sighting_id)
+        if sighting is not None:
+            facts |= {"kind": sighting.kind, "chainage_m": sighting.chainage_m, "bank": sighting.bank}
+        work.tell(rung, subject=f"clue:{clock.sighting_id}", **facts)
+        return
+    if clock.request_id is not None:
+        request = work.session.get(m.Request, clock.request_id)
+        if request is None:
+            return
+        held = work.session.get(m.Issue, request.issue_id, with_for_update=work.dialect == "postgresql")
+        if rung == "red" and request.rung + 1 < len(lifecycle.APPROVALS[request.approval].rungs):
+            request.rung += 1
+            work.tell("climbed", held, request=request.id, step=request.step, **facts)
+            return
+        work.tell(rung, held, request=request.id, step=request.step, **facts)
+        return
+    work.tell(rung, issue, **facts)
+
+
+def _silence_is_receipt(work: Work, clock: m.Clock, issue: m.Issue) -> bool:
+    """An account or robot unit that says nothing in time counts as having received; paper never does."""
+    unit = work.place.units.get(issue.lead_unit or "")
+    if unit is None or unit.reach == "paper" or clock.due_at is None or clock.due_at > work.now:
+        return False
+    due = clock.due_at
+    clocks.stop(work, clock, at=due, why="视同签收")
+    issue.flags = {**issue.flags, "deemed_received": due.isoformat()}
+    work.tell("received", issue, by="silence", at=due.isoformat())
+    return True
+
+
+def expire_clues(work: Work) -> int:
+    """Machine clues nobody reviewed in time: listed and counted, never joined."""
+    rows = list(
+        work.session.scalars(
+            select(m.Sighting).where(m.Sighting.state == "waiting", m.Sighting.expires_at <= work.now).limit(BATCH)
+        )
+    )
+    for sighting in rows:
+        sighting.state, sighting.why = "expired", f"expired:{sighting.why}"[:32]
+        stop_review(work, sighting, "closed")
+        work.tell("clue_expired", subject=f"clue:{sighting.id}", kind=sighting.kind)
+    return len(rows)
+
+
+def stop_review(work: Work, sighting: m.Sighting, end: law.End = "done") -> None:
+    for clock in work.session.scalars(select(m.Clock).where(m.Clock.sighting_id == sighting.id)):
+        if clock.state in clocks.LIVE:
+            clocks.stop(work, clock, end)
+
+
+def end_suspensions(work: Work) -> int:
+    """A suspension ends by itself at its review date unless it was renewed."""
+    ids = work.session.scalars(select(m.Issue.id).where(m.Issue.suspended_until <= work.now).limit(BATCH)).all()
+    issues = _hold(work, ids)
+    for issue in issues.values():
+        issue.suspended_until = None
+        issue.flags = {name: value for name, value in issue.flags.items() if name != "suspended"}
+        clocks.refresh_all(work, [clock for clock in clocks.of(work, issue) if clock.state in clocks.LIVE])
+        work.tell("resumed", issue, moves=True, by="review date")
+    return len(issues)
+
+
+def anchor(station: Station) -> None:
+    """Write every head that moved to the anchor file outside the database, and tell the office group the sum."""
+    path = station.settings.data / "anchors.jsonl"
+    with station.work(SYSTEM) as work:
+        heads = work.session.execute(
+            select(m.Issue.id, m.Issue.trail_seq, m.Issue.trail_head).order_by(m.Issue.id)
+        ).all()
+        total = law_digest([[f"issue:{i}", seq, head] for i, seq, head in heads])
+        work.tell("anchored", subject="anchors", words=f"{len(heads)} 件，校验 {total[:16]}", digest=total)
+    with path.open("a", encoding="utf-8") as file:
+        for issue_id, seq, head in heads:
+            line = {"subject": f"issue:{issue_id}", "seq": seq, "head": head, "at": station.now().isoformat()}
+            file.write(json.dumps(line) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def law_digest(value: object) -> str:
+    """A digest of plain values in canonical form."""
+    return hashlib.sha256(m.canonical(value)).hexdigest()
