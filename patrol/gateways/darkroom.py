@@ -27,6 +27,7 @@ _MOST_COEFFICIENT_BYTES = 190_000_000
 BROKEN = (*BROKEN_EXIF, AttributeError, RuntimeError, AssertionError, NotImplementedError)
 
 _FORMATS = {"JPEG": ["JPEG"], "PNG": ["PNG"], "WebP": ["WEBP"]}
+_BOXES = {b"ftyp", b"meta", b"mdat", b"idat", b"moov", b"free", b"skip", b"uuid"}
 _STRIP_PX = 1 << 20
 _GAP = 3  # a box filter first, while at least this much is left for the better filter
 _LANCZOS_REACH = 3
@@ -111,6 +112,7 @@ class HeicSource(Source):
 
     def __init__(self, data: bytes, max_pixels: int) -> None:
         self._max_pixels = max_pixels
+        hold_boxes(data)
         container = pillow_heif.open_heif(BytesIO(data), convert_hdr_to_8bit=True, remove_stride=False)
         self._image = container[container.primary_index]
         hold(self._image.size, max_pixels)
@@ -154,6 +156,22 @@ def hold(size: tuple[int, int], max_pixels: int) -> None:
         raise Refusal("too_many_pixels", width=width, height=height, max_pixels=max_pixels)
     if min(size) < MIN_SIDE_PX:
         raise Refusal("too_small", width=width, height=height, min_side_px=MIN_SIDE_PX)
+
+
+def hold_boxes(data: bytes) -> None:
+    """Refuse a HEIC whose boxes run past its end: libheif would fill the missing tiles with nothing."""
+    at = 0
+    while at + 16 <= len(data):
+        size, name = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
+        if name not in _BOXES or size == 0:  # zero: up to the end; a strange name: something appended
+            return
+        if size == 1:
+            size = int.from_bytes(data[at + 8 : at + 16], "big")
+        if size < 8:
+            raise Refusal("broken")
+        at += size
+    if at > len(data):
+        raise Refusal("truncated")
 
 
 def webp_size(data: bytes) -> tuple[int, int]:

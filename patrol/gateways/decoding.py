@@ -6,6 +6,7 @@ talks nonsense. It turns every such loss into a refusal and never decodes a byte
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import signal
@@ -13,6 +14,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 from tempfile import gettempdir
@@ -26,7 +28,7 @@ CHILDREN = 2
 _QUEUE_LIMIT_S = 30.0
 _JOBS_PER_CHILD = 500  # whatever a decoder leaks ends with its process
 _START_LIMIT_S = 20.0
-_OUT_OF_CPU = getattr(signal, "SIGXCPU", 0)
+_OUT_OF_CPU = getattr(signal, "SIGXCPU", None)
 _MOST_ANSWER_BYTES = 64 * 1024
 _MOST_BODY_BYTES = 64 * 1024 * 1024
 
@@ -83,7 +85,8 @@ class Child:
         except (OSError, ValueError, EOFError):
             hung = watch.stop()
             self.end()
-            raise Lost(hung or self.process.returncode == -_OUT_OF_CPU) from None
+            spent = _OUT_OF_CPU is not None and self.process.returncode == -_OUT_OF_CPU
+            raise Lost(hung or spent) from None
         if watch.stop():  # answered and was killed in the same instant
             self.end()
         return answer
@@ -168,14 +171,28 @@ class Pool:
         """Have one file decoded. `Lost` when it broke its decoder; `TooMuch` when all stay busy."""
         if not self._room.acquire(timeout=_QUEUE_LIMIT_S):
             raise TooMuch("现在处理照片的人太多，请过一分钟再发。", code="busy", retry_after_s=60)
-        child = None
         try:
+            started_at = time.monotonic()
             child = self._take()
+            warm = child.jobs > 0
+            try:
+                return self._use(child, request, data, wall_limit_s)
+            except Lost as lost:
+                left_s = wall_limit_s - (time.monotonic() - started_at)
+                if lost.hung or not warm or left_s <= 0:
+                    raise
+                # It may have died of something else while it waited; a fresh one tells file from accident.
+                return self._use(Child(), request, data, left_s)
+        finally:
+            self._room.release()
+
+    def _use(
+        self, child: Child, request: dict[str, Any], data: bytes, wall_limit_s: float
+    ) -> tuple[dict[str, Any], bytes]:
+        try:
             return child.ask(request, data, wall_limit_s)
         finally:
-            if child is not None:
-                self._give_back(child)
-            self._room.release()
+            self._give_back(child)
 
     def children(self) -> list[int]:
         """Name the processes that wait for work, for `patrol doctor` and the tests."""
@@ -215,5 +232,6 @@ class Pool:
 
 
 POOL = Pool()
+atexit.register(POOL.close)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=POOL._after_fork)

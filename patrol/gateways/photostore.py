@@ -74,7 +74,8 @@ class FolderStore:
         self._folder = folder
         self._incoming = folder / _INCOMING
         try:
-            self._incoming.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True, mode=0o750)
+            self._incoming.mkdir(exist_ok=True, mode=0o750)
         except OSError as error:
             raise Misconfigured(f"照片目录 {folder} 建不了：{error.strerror}。请检查路径和权限。") from error
         self._drop_leftovers()
@@ -156,7 +157,7 @@ class FolderStore:
     def _write(self, target: Path, data: bytes) -> None:
         """Write beside, then rename: the name only ever stands for complete bytes, whatever dies when."""
         if not target.parent.is_dir():
-            target.parent.mkdir(exist_ok=True)
+            target.parent.mkdir(exist_ok=True, mode=0o750)
             _sync_folder(self._folder)
         temporary = self._temporary()
         try:
