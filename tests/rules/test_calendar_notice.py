@@ -98,6 +98,11 @@ def test_a_notice_may_move_the_end_of_the_year_before() -> None:
     assert days[date(2019, 1, 1)] == "off"
 
 
+def test_december_before_new_year_needs_no_year() -> None:
+    short = NOTICES[2023].replace("2022年12月31日至2023年1月2日", "12月31日至1月2日")
+    assert parse_notice(short) == parse_notice(NOTICES[2023])
+
+
 def test_names_of_the_days_are_kept() -> None:
     names = parse_notice(NOTICES[2026]).names
     assert names[date(2026, 10, 1)] == "国庆节" and names[date(2026, 10, 10)] == "调休上班"

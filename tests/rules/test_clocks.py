@@ -181,6 +181,8 @@ def test_push_starts_at_capture_where_that_is_plausible() -> None:
     received = at(23, 10)
     quick = push_start(at(23, 9, 50), received, own_flight=True)
     assert (quick.figure_at, quick.ladder_at, quick.late_link) == (at(23, 9, 50), at(23, 9, 50), False)
+    edge = push_start(at(23, 9, 40), received, own_flight=True)
+    assert (edge.ladder_at, edge.late_link) == (at(23, 9, 40), False)  # more than 20 minutes, not 20
     slow = push_start(at(23, 9, 39), received, own_flight=True)
     assert (slow.figure_at, slow.ladder_at, slow.late_link) == (at(23, 9, 39), received, True)
     for captured, own in ((at(22, 9, 59), True), (at(23, 10, 1), True), (at(23, 9), False), (None, True)):
@@ -232,6 +234,23 @@ def test_paused_while_late_stays_late_and_grows_no_later() -> None:
     assert (again.status, again.late_s, again.due_at) == ("late", 52 * 60, at(23, 10))
     done = reading(at(26, 9), *marks, Mark("stop", at(25, 9)))
     assert (done.status, done.late_s) == ("met_late", 42 * 60)
+
+
+def test_a_pause_or_extension_at_the_very_due_comes_too_late_for_it() -> None:
+    clock = start(23, 9, 1, "hours")
+    for second in (pause(23, 10), extend(23, 10, Limit(1, "hours"))):
+        assert codes(at(23, 10), clock, second) == [("amber", at(23, 9, 48)), ("red", at(23, 10))]
+        assert reading(at(23, 11), clock, second).was_late
+
+
+def test_a_resume_ends_the_oldest_pause_of_its_cause() -> None:
+    marks = (start(23, 9, 9, "hours"), pause(23, 10, until=at(23, 12)), pause(23, 11), resume(23, 11, 30))
+    assert reading(at(23, 13), *marks).status == "paused"
+    assert reading(at(23, 15), *marks, resume(23, 14)).used_s == 2 * 3600
+
+
+def test_a_stop_before_the_start_stops_nothing() -> None:
+    assert reading(at(23, 10), Mark("stop", at(23, 8)), start(23, 9, 2, "hours")).status == "running"
 
 
 def test_a_pause_before_the_start_only_delays_it() -> None:
