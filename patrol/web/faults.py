@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from patrol.errors import Fault
+from patrol.web.strictjson import MAX_FAULTS
 from patrol.web.wire import pointer
 
 LABELS: dict[str, str] = {
@@ -113,7 +114,7 @@ MISSING = {
 def as_faults(error: ValidationError, at: str = "") -> list[Fault]:
     """Every fault of one validation, in the order of the fields, none twice."""
     found: dict[tuple[str, str], Fault] = {}
-    for entry in error.errors(include_url=False, include_input=False):
+    for entry in error.errors(include_url=False, include_input=False)[:MAX_FAULTS]:
         fault = _fault(entry["type"], entry["msg"], entry["loc"], entry.get("ctx") or {}, at)
         found.setdefault((fault.where, fault.code), fault)
     return list(found.values())

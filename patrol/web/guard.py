@@ -116,7 +116,8 @@ def install(
 
     `hosts`: names this server answers to beside localhost and plain addresses (a rebinding attack needs a
     name). `session_of(request)`: the id of the session whose *cookie* the request carries and that is
-    valid, else None. Pages get `csp_nonce`, `request_id` and `csrf_token()`.
+    valid, else None. Pages get `csp_nonce`, `request_id` and `csrf_token()`. Whoever signs a caller in sets
+    `g.signed_in`, so that the log notes the address (never for the tip line).
     """
     if len(csrf_key) < 32:
         raise Misconfigured("CSRF 密钥至少要 32 字节。")
@@ -263,6 +264,7 @@ def _check_origin(asked: Request, key: bytes, session_of: SessionOf) -> None:
     session_id = session_of(asked)
     if session_id is None:
         return
+    g.signed_in = True
 
     def gate(sent: str) -> None:
         if not csrf_matches(key, session_id, sent):

@@ -42,8 +42,11 @@ def is_quiet(request: Request) -> bool:
 
 
 def has_credential(request: Request) -> bool:
-    """Whether the caller says who they are (the public pages set no cookie)."""
-    return bool(request.headers.get("Authorization") or request.headers.get("Cookie"))
+    """Whether the caller says who they are: a bearer, or a session found valid (`g.signed_in`).
+
+    A mere cookie says nothing: one of another program on the same host comes along with every tip.
+    """
+    return bool(request.headers.get("Authorization") or g.get("signed_in"))
 
 
 def note_request(request: Request, response: Response) -> None:

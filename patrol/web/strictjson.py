@@ -17,6 +17,9 @@ MAX_DEPTH = 32
 LARGEST_EXACT_INTEGER = 2**53
 """Beyond it a browser and a database no longer agree on which number was meant."""
 
+MAX_FAULTS = 50
+"""Every fault is named at once, up to where naming them would itself be a flood."""
+
 TRAP_KEYS = frozenset({"__proto__", "constructor", "prototype"})
 """Names that mean something to a browser's own objects."""
 
@@ -74,6 +77,8 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _check_values(value: Any, at: str, faults: list[Fault]) -> None:
+    if len(faults) >= MAX_FAULTS:
+        return
     if isinstance(value, dict):
         for key, inner in value.items():
             here = pointer(at, key)

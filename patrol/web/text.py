@@ -137,7 +137,7 @@ def check_free(own: Mapping[str, Any], at: str = "", *, max_keys: int = 40) -> l
     """Faults in the fields of a step that no model knows: names, depth and text; meaning is not judged."""
     faults: list[Fault] = []
     if len(own) > max_keys:
-        faults.append(Fault(at, "too_many", f"最多 {max_keys} 项。"))
+        return [Fault(at, "too_many", f"最多 {max_keys} 项。")]
     for key, value in own.items():
         if _FREE_KEY.fullmatch(str(key)):
             _check_free_value(value, pointer(at, key), 0, faults)

@@ -380,6 +380,10 @@ def test_a_step_keeps_its_own_fields_apart() -> None:
     assert found.photos == ["a1", "b2"]
 
 
+def test_a_flood_of_unknown_fields_is_cut() -> None:
+    assert len(faults(ReportIn, {f"k{i}": 1 for i in range(5000)})) <= 51
+
+
 def test_bad_steps() -> None:
     deep: Any = "x"
     for _ in range(9):

@@ -463,6 +463,7 @@ AGENT = "MarkerBrowser/9"
 
 def test_a_tip_leaves_no_track(client: FlaskClient, log_stream: io.StringIO) -> None:
     caller = {"User-Agent": AGENT, "Referer": f"http://localhost/{AGENT}"}
+    caller["Cookie"] = "other_program=1"
     where = {"REMOTE_ADDR": MARKER}
     body = {"words": f"{AGENT} words", "contact": {"phone": "13912345678"}}
     for index in range(20):
@@ -488,6 +489,12 @@ def test_a_known_caller_is_noted_with_address_and_without_query(
     line = json.loads(log_stream.getvalue())
     assert (line["peer"], line["path"], line["status"]) == (MARKER, "/i/7", 200)
     assert "s3cret" not in log_stream.getvalue() and "Marker" not in log_stream.getvalue()
+
+
+def test_a_signed_in_report_is_noted_with_address(app: Flask, log_stream: io.StringIO) -> None:
+    headers = {"X-CSRF-Token": guard.csrf_token(KEY, "s1")}
+    signed_in(app).post("/api/v1/reports", json={"words": "x"}, headers=headers)
+    assert json.loads(log_stream.getvalue())["peer"] == "127.0.0.1"
 
 
 def test_log_lines_are_single_and_keep_no_secret(log_stream: io.StringIO) -> None:

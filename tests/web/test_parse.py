@@ -113,6 +113,11 @@ def test_every_bad_value_is_named_at_once() -> None:
     ]
 
 
+def test_a_flood_of_bad_values_is_cut() -> None:
+    bad = refusal(b'{"a":[' + b"1e999," * 20_000 + b"0]}")
+    assert isinstance(bad, BadInput) and len(bad.faults) == 50
+
+
 def test_brackets_inside_strings_are_not_depth() -> None:
     assert parse.json_body(request_of(b'{"a":"' + b"[" * 500 + b'\\"{"}'))["a"].startswith("[[[")
 
