@@ -270,13 +270,14 @@ def collection(features: Iterable[Feature], **members: Any) -> dict[str, Any]:
         "type": "FeatureCollection",
         **members,
         "features": [
-            {"type": "Feature", "properties": dict(item.properties), "geometry": _geometry(item.shape)}
+            {"type": "Feature", "properties": dict(item.properties), "geometry": as_geometry(item.shape)}
             for item in features
         ],
     }
 
 
-def _geometry(shape: Any) -> dict[str, Any]:
+def as_geometry(shape: Any) -> dict[str, Any]:
+    """A shape as a GeoJSON geometry dict, degrees to 7 places."""
     return {"type": shape.geom_type, "coordinates": _rounded(mapping(shape)["coordinates"])}
 
 
