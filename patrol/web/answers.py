@@ -1,6 +1,6 @@
 """Errors -> answers: one table of kinds and statuses, and two ways to show them (problem+json, page).
 
-Scripts and `/api/` get RFC 9457 problem+json, everybody else the page `templates/errors/error.html`. No
+Scripts and `/api/` get RFC 9457 problem+json, everybody else the page `templates/errors/page.html`. No
 answer echoes raw input, a path of the server, SQL or a traceback. Must not decide what is an error.
 """
 
@@ -17,6 +17,8 @@ from werkzeug.exceptions import HTTPException
 from patrol import errors
 from patrol.errors import BadInput, Fault, PatrolError
 from patrol.web.parse import SIZE_CODES, TYPE_NOT_TAKEN
+
+ERROR_PAGE = "errors/page.html"
 
 STATUS: dict[type[PatrolError], int] = {
     errors.BadInput: 422,
@@ -143,7 +145,7 @@ def _show(
     headers: Mapping[str, str],
 ) -> Response:
     g.error_code = code
-    zh, en = TITLES.get(status, TITLES[500])
+    zh, _ = TITLES.get(status, TITLES[500])
     faults = list(faults)
     if wants_json(request):
         response = Response(
@@ -152,14 +154,13 @@ def _show(
         )
     else:
         page = render_template(
-            "errors/error.html",
+            ERROR_PAGE,
             status=status,
             code=code,
             title=zh,
-            title_en=en,
             sentence=sentence,
             faults=faults,
-            request_id=g.get("request_id", ""),
+            error_id=g.get("request_id", ""),
         )
         response = Response(page, mimetype="text/html")
     response.status_code = status

@@ -122,9 +122,9 @@ def install(
     if len(csrf_key) < 32:
         raise Misconfigured("CSRF 密钥至少要 32 字节。")
     try:
-        app.jinja_env.get_template("errors/error.html")
+        app.jinja_env.get_template(answers.ERROR_PAGE)
     except TemplateNotFound as absent:
-        raise Misconfigured("缺少错误页模板 errors/error.html。") from absent
+        raise Misconfigured(f"缺少错误页模板 {answers.ERROR_PAGE}。") from absent
     names = LOCAL_NAMES | {name.lower().rstrip(".") for name in hosts}
     app.request_class = StrictRequest
     app.config["MAX_CONTENT_LENGTH"] = parse.FORM_MAX_BYTES
