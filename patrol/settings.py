@@ -36,6 +36,7 @@ class Settings:
     robots_file: str = _knob("", "群机器人名册（TOML）；空着就不推")
     robot_hosts: str = _knob("", "另外允许的机器人地址 host:port，只限本机，试验用")
     robot_pace: int = _knob(20, "每个机器人每分钟最多推几条", check="positive")
+    robot_wait_s: int = _knob(10, "等机器人回话最多几秒", check="positive")
     auto_assign: str = _knob("", "强线索自动交办，如 floating_debris:0.8,sewage:0.9；空着不自动")
     auto_assign_hourly: int = _knob(6, "自动交办每小时最多几件", check="positive")
     all_day: bool = _knob(False, "所有种类都按 24 小时计推送、签收、到场时限")

@@ -105,7 +105,7 @@ class Station:
     @cached_property
     def robots(self) -> RobotFile:
         hosts = tuple(host.strip() for host in self.settings.robot_hosts.split(",") if host.strip())
-        return RobotFile.load(self.settings.robots_file or None, hosts)
+        return RobotFile.load(self.settings.robots_file or None, hosts, limit_s=self.settings.robot_wait_s)
 
     def now(self) -> datetime:
         return self.clock()
@@ -147,7 +147,6 @@ class Station:
         try:
             yield Work(self, session, actor, now or self.now())
         finally:
-            session.rollback()
             session.close()
 
     def wake(self) -> None:
@@ -266,6 +265,8 @@ class Work:
         """
         if event not in AUDIENCE and event not in QUIET:
             raise KeyError(f"event {event!r} is in neither AUDIENCE nor QUIET")
+        if slip is not None:
+            facts |= {"slip": slip.number, "slip_digest": slip.digest}
         line = self._line(event, issue, subject, facts)
         if issue is not None and moves:
             issue.version += 1

@@ -68,6 +68,7 @@ def start(
         request_id=request.id if request else None, name=name, instance=before.instance + 1 if before else 1,
         follows_id=before.id if before else None, marks=[begin.to_json()], opens=begin.opens, policy=law.POLICY,
         calendar=work.calendar.version, state="running",
+        fired=0, grace=False, exempt=False, estimated=False,
     )  # fmt: skip
     work.session.add(clock)
     _refresh(work, clock)

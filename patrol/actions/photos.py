@@ -165,7 +165,7 @@ def similar(work: Work, issue: m.Issue, photo: m.Photo) -> bool:
             or_(m.Photo.issue_id.is_(None), m.Photo.issue_id != issue.id, m.Photo.round < issue.round),
         )
     )  # fmt: skip
-    return any(pictures.hamming(photo.phash, other) <= SIMILAR_BITS for (other,) in rows)
+    return any(other is not None and pictures.hamming(photo.phash, other) <= SIMILAR_BITS for (other,) in rows)
 
 
 def find(work: Work, issue: m.Issue, ref: str) -> m.Photo:

@@ -12,10 +12,11 @@ from patrol import models as m
 from patrol.actions import clocks
 from patrol.actions.siting import place_words
 from patrol.errors import Missing
-from patrol.gateways import identity, papers, pictures
+from patrol.gateways import identity, paper_facts, papers, pictures
 from patrol.rules import lifecycle
 from patrol.rules.calendar import SHANGHAI
-from patrol.rules.clocks import CLOCKS
+from patrol.rules import clocks as clock_law
+from patrol.rules.clocks import CLOCKS, Mark
 from patrol.rules.problems import PROBLEMS
 from patrol.station import SYSTEM, Station, Work
 
@@ -68,7 +69,7 @@ def freeze(
         "photos": [_photo_fact(photo) for photo in photos][:6],
         "ledger": issue.trail_head[:16] or None,
     } | facts  # fmt: skip
-    frozen = dict(papers.checked({name: value for name, value in body.items() if value is not None}))
+    frozen = dict(paper_facts.checked({name: value for name, value in body.items() if value is not None}))
     digest = papers.check_digest(frozen)
     slip = m.Slip(
         issue_id=issue.id, kind=kind, year=year, serial=serial, revision=revision,
@@ -119,13 +120,24 @@ def limit_facts(work: Work, issue: m.Issue) -> dict[str, Any]:
         grown = [each for each in clocks.marks_of(rectify) if each.kind == "extend"]
         if grown and rectify.first_due_at:
             facts["first_due_at"] = shown(rectify.first_due_at)
-            facts["extensions"] = [{"due_at": shown(rectify.due_at), "words": f"延期 {len(grown)} 次"}]
+            facts["extensions"] = [{"due_at": shown(due), "words": each.why or "批准延期"} for due, each in _grown(work, rectify)]
     if on_site is not None and on_site.due_at is not None:
         facts |= {"on_site_due_at": shown(on_site.due_at), "on_site_words": clocks.first_limit(on_site).zh}
     if push is not None and push.due_at is not None:
         by = push.due_at.astimezone(SHANGHAI)
         facts["push_words"] = f"推河湖长群和责任单位，应于 {by:%m-%d %H:%M} 前收到"
     return facts
+
+
+def _grown(work: Work, clock: m.Clock) -> list[tuple[datetime, Mark]]:
+    """Each extension of an instance with the due it led to."""
+    calendar, known, found = work.calendar_of(clock.calendar), [], []
+    for each in clocks.marks_of(clock):
+        known.append(each)
+        due = clock_law.read(known, calendar, each.at).due_at
+        if each.kind == "extend" and due is not None:
+            found.append((due, each))
+    return found
 
 
 def timeliness(work: Work, issue: m.Issue) -> list[dict[str, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from patrol.models.base import Base
@@ -31,7 +31,7 @@ class Issue(Base):
     area_m2: Mapped[float | None]
     chainage_m: Mapped[float | None]
     bank: Mapped[str | None] = mapped_column(String(8))
-    cell: Mapped[int | None]
+    cell: Mapped[int | None] = mapped_column(BigInteger)
     grid: Mapped[str | None] = mapped_column(String(32))
     lead_unit: Mapped[str | None] = mapped_column(String(32))
     assisting: Mapped[list[Any]] = mapped_column(JSON, default=list)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from patrol.models.base import Base
@@ -38,7 +38,7 @@ class Sighting(Base):
     chainage_m: Mapped[float | None]
     bank: Mapped[str | None] = mapped_column(String(8))
     grid: Mapped[str | None] = mapped_column(String(32))
-    cell: Mapped[int | None]
+    cell: Mapped[int | None] = mapped_column(BigInteger)
     score: Mapped[float | None]
     flight: Mapped[str | None] = mapped_column(String(64))
     frame: Mapped[str | None] = mapped_column(String(128))
@@ -98,7 +98,7 @@ class FalseSpot(Base):
     __tablename__ = "false_spot"
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(String(32))
-    cell: Mapped[int]
+    cell: Mapped[int] = mapped_column(BigInteger)
     lon: Mapped[float]
     lat: Mapped[float]
     until: Mapped[datetime]

@@ -334,8 +334,6 @@ def _do(
         facts["at_claimed"] = claimed.isoformat()
     if request is not None:
         facts |= {"request": request.id, "asker": request.asker_id}
-    if slip is not None:
-        facts |= {"slip": slip.number, "slip_digest": slip.digest}
     work.tell(done.event, issue, moves=True, slip=slip, **facts)
     flag_modified(issue, "flags")
 

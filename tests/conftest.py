@@ -1,0 +1,82 @@
+"""Fixtures every room shares: a settable clock, a station on each database, actors, shots and real data."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from sqlalchemy import text
+
+from patrol.settings import Settings
+from patrol.station import Station
+
+settings.register_profile("patrol", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+settings.load_profile("patrol")
+
+MONDAY = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)  # Mon 09:00 in Shanghai
+
+
+class SetClock:
+    """A clock that tests move by hand."""
+
+    def __init__(self, at: datetime = MONDAY) -> None:
+        self.at = at
+
+    def __call__(self) -> datetime:
+        return self.at
+
+    def forward(self, **span: float) -> datetime:
+        self.at += timedelta(**span)
+        return self.at
+
+
+@pytest.fixture
+def data_files() -> Path:
+    """The folder of real frames, photos and hostile files."""
+    folder = Path(os.environ.get("PATROL_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip("the real sample files are not here: set PATROL_TEST_DATA")
+    return folder
+
+
+@pytest.fixture
+def clock() -> SetClock:
+    return SetClock()
+
+
+def database_url() -> str:
+    """The database under test: empty is the embedded SQLite."""
+    return os.environ.get("PATROL_TEST_DATABASE_URL", "")
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """The environment of one station of its own: a temporary folder, and on PostgreSQL a schema of its own."""
+    values = {"PATROL_DATA": str(tmp_path / "data"), "PATROL_FREE_DISK_MB": "1"}
+    url = database_url()
+    if not url:
+        yield values
+        return
+    schema = "t" + uuid.uuid4().hex[:12]
+    base = Station.open(Settings.read({"PATROL_DATABASE_URL": url}, data=tmp_path / "boot"))
+    with base.engine.begin() as connection:
+        connection.execute(text(f"CREATE SCHEMA {schema}"))
+    glue = "&" if "?" in url else "?"
+    yield values | {"PATROL_DATABASE_URL": f"{url}{glue}options=-csearch_path%3D{schema}"}
+    with base.engine.begin() as connection:
+        connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
+    base.close()
+
+
+@pytest.fixture
+def station(environ: dict[str, str], clock: SetClock) -> Iterator[Station]:
+    """An open, migrated station with the settable clock."""
+    opened = Station.open(Settings.read(environ), clock=clock)
+    opened.migrate()
+    yield opened
+    opened.close()
