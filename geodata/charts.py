@@ -39,12 +39,14 @@ _LABEL = JsCode(
 )
 _OUTFALL = JsCode(
     """function (feature, at) {
-        return L.circleMarker(at, {radius: 4, interactive: false, className: "layer-outfall"});
+        return L.circleMarker(at,
+            {radius: 4, interactive: false, fillOpacity: 1, className: "layer-outfall"});
     }"""
 )
 
 
-_ZOOM = 'L.control.zoom({position: "topright", zoomInTitle: "放大", zoomOutTitle: "缩小"}).addTo(MAP);'
+_CONTROLS = """L.control.zoom({position: "topright", zoomInTitle: "放大", zoomOutTitle: "缩小"}).addTo(MAP);
+L.control.scale({imperial: false}).addTo(MAP);"""
 _FORBIDDEN = re.compile(r"https?:|<script|\sstyle\s*=|\son\w+\s*=\s*[\"']", re.IGNORECASE)
 
 
@@ -84,7 +86,8 @@ def map_parts(place: Place) -> MapParts:
         zoom_start=15,
         maxZoom=MAX_ZOOM,
         zoom_control=False,
-        control_scale=True,
+        # Quarter steps, so that a long thin river fills the frame.
+        zoomSnap=0.25,
     )
     drawn._id = "patrol"
     names = []
@@ -100,7 +103,7 @@ def map_parts(place: Place) -> MapParts:
 
 def _layers(place: Place) -> Iterable[tuple[str, folium.GeoJson]]:
     """Fixed layers from the bottom up; paths carry the class names of the style sheet."""
-    classes = {"water": "layer-water", "key_areas": "layer-key", "grids": "layer-grid"}
+    classes = {"key_areas": "layer-key", "water": "layer-water", "grids": "layer-grid"}
     for name, css in classes.items():
         if place.features.get(name):
             yield name, _geojson([item.shape for item in place.features[name]], class_name=css)
@@ -116,7 +119,11 @@ def _layers(place: Place) -> Iterable[tuple[str, folium.GeoJson]]:
 def _geojson(shapes: Iterable[Any], **options: Any) -> folium.GeoJson:
     features = [_feature(shape) for shape in shapes]
     return folium.GeoJson(
-        {"type": "FeatureCollection", "features": features}, interactive=False, control=False, **options
+        {"type": "FeatureCollection", "features": features},
+        interactive=False,
+        control=False,
+        smooth_factor=0.3,
+        **options,
     )
 
 
@@ -163,7 +170,7 @@ def _parts(drawn: folium.Map, names: list[tuple[str, str]], schematic: bool) -> 
         [
             figure.script.render().strip(),
             f"{variable}.attributionControl.setPrefix(false);",
-            _ZOOM.replace("MAP", variable),
+            _CONTROLS.replace("MAP", variable),
             f"window.patrolMap = {{map: {variable}, layers: {{{layers}}}}};",
         ]
     )

@@ -69,6 +69,12 @@ _SCRIPT = """
 (function () {
     var found = {found}, words = {words};
     function say(value) { return Object.hasOwn(words, value) ? words[value] : String(value); }
+    function shown(key, value) {
+        if (value === true || value === false) { return value ? "是" : "否"; }
+        if (key !== "chainage_m") { return say(value); }
+        var m = Math.round(value);
+        return "K" + Math.floor(m / 1000) + "+" + String(m % 1000).padStart(3, "0");
+    }
     L.geoJson(found, {
         pointToLayer: function (feature, at) { return L.circleMarker(at, {radius: 8}); },
         onEachFeature: function (feature, layer) {
@@ -77,7 +83,7 @@ _SCRIPT = """
                 (facts.late === true ? " is-late" : "");
             Object.keys(facts).forEach(function (key) {
                 var line = document.createElement("div");
-                line.textContent = say(key) + "：" + say(facts[key]);
+                line.textContent = say(key) + "：" + shown(key, facts[key]);
                 box.appendChild(line);
             });
             layer.bindPopup(box, {closeButton: false});

@@ -82,14 +82,8 @@ def test_the_frame_is_set_up_as_the_pages_need_it() -> None:
     assert exported is not None
     assert exported[1] == PARTS.map_variable == "map_patrol"
     names = [pair.split(": ") for pair in exported[2].split(", ")]
-    assert [name for name, _ in names] == [
-        "water",
-        "key_areas",
-        "grids",
-        "centreline",
-        "chainage",
-        "outfalls",
-    ]
+    order = ["key_areas", "water", "grids", "centreline", "chainage", "outfalls"]
+    assert [name for name, _ in names] == order
     for _, variable in names:
         assert f"var {variable} = L.geoJson(" in PARTS.script
 
