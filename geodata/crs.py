@@ -189,6 +189,10 @@ class LocalXY:
     origin_lon: float
     origin_lat: float
 
+    def covers(self, lon: float, lat: float) -> bool:
+        """Whether the projection is sound there: within 40 degrees of longitude of the origin."""
+        return abs((lon - self.origin_lon + 180.0) % 360.0 - 180.0) <= 40.0
+
     def forward(self, lon: Any, lat: Any) -> tuple[Any, Any]:
         """Degrees to metres; floats give floats, arrays give arrays of the same shape."""
         x_m, y_m = _local(self.origin_lon, self.origin_lat).transform(lon, lat)

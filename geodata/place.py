@@ -134,12 +134,16 @@ class Place:
         """
         if self.river is not None:
             return self.river.holds(lon, lat, margin_m)
+        if not self.frame.covers(lon, lat):
+            return False
         x_m, y_m = self.frame.forward(lon, lat)
         return bool(self._water_m.distance(Point(x_m, y_m)) <= margin_m)
 
     def on_river(self, lon: float, lat: float) -> OnRiver | None:
-        """Chainage and bank, or None where the place has no centreline."""
-        return None if self.river is None else self.river.chainage_of(lon, lat)
+        """Chainage and bank; None where the place has no centreline or the point is half a globe away."""
+        if self.river is None or not self.frame.covers(lon, lat):
+            return None
+        return self.river.chainage_of(lon, lat)
 
     def grid_of(self, lon: float, lat: float) -> Grid | None:
         """The grid that covers a point; on a shared border the first by code."""

@@ -88,6 +88,8 @@ class River:
     def chainage_of(self, lon: float, lat: float) -> OnRiver:
         """The nearest place on the centreline. Past an end, the chainage is that end's.
 
+        Raises GeoError `bad-position`, or `off-river` for a point on another side of the globe.
+
         >>> river = River.along(LineString([(112.18, 30.35), (112.19, 30.35)]))
         >>> river.chainage_of(112.185, 30.3501).bank
         'left'
@@ -131,6 +133,9 @@ class River:
 
     def holds(self, lon: float, lat: float, margin_m: float = 0.0) -> bool:
         """Whether a point is on the water or within `margin_m` of it (of the line, without water)."""
+        _check(lon, lat)
+        if not self.frame.covers(lon, lat):
+            return False
         shape = self.line_m if self.water_m is None else self.water_m
         return bool(shape.distance(self._point(lon, lat)) <= margin_m)
 
@@ -152,18 +157,20 @@ class River:
         return words(chainage_m, bank)
 
     def _point(self, lon: float, lat: float) -> Any:
-        if not (math.isfinite(lon) and math.isfinite(lat) and abs(lon) <= 180 and abs(lat) <= 90):
-            raise GeoError("bad-position", "坐标不是有效的数，请重新取点。", f"{lon},{lat}")
-        x_m, y_m = self.frame.forward(lon, lat)
-        if not (math.isfinite(x_m) and math.isfinite(y_m)):
-            # The far side of the globe has no place in a local frame; it is certainly not on this river.
-            raise GeoError("bad-position", "坐标离本河段太远，请重新取点。", f"{lon},{lat}")
-        return Point(x_m, y_m)
+        _check(lon, lat)
+        if not self.frame.covers(lon, lat):
+            raise GeoError("off-river", "坐标离本河段太远，算不出桩号。", f"{lon},{lat}")
+        return Point(*self.frame.forward(lon, lat))
 
     def _segment(self, chainage_m: float) -> tuple[float, float, float, float]:
         index = max(0, bisect.bisect_right(self._starts_m, chainage_m) - 1)
         (x1, y1), (x2, y2) = self.line_m.coords[index], self.line_m.coords[index + 1]
         return x1, y1, x2, y2
+
+
+def _check(lon: float, lat: float) -> None:
+    if not (math.isfinite(lon) and math.isfinite(lat) and abs(lon) <= 180 and abs(lat) <= 90):
+        raise GeoError("bad-position", "坐标不是有效的数，请重新取点。", f"{lon},{lat}")
 
 
 def _metres(place: OnRiver | float) -> float:

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 import shapely
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from shapely.geometry import LineString
 
@@ -23,7 +23,8 @@ def _river(points_m: list[tuple[float, float]]) -> River:
     return River.along(shapely.transform(LineString(points_m), FRAME.inverse, interleaved=False))
 
 
-BUNDLED = Place.open("taihugang").river
+PLACE = Place.open("taihugang")
+BUNDLED = PLACE.river
 assert BUNDLED is not None
 STRAIGHT = _river([(0, 0), (400, 0), (1000, 0)])
 
@@ -129,9 +130,15 @@ def test_a_position_that_is_none_is_refused(bad: tuple[float, float]) -> None:
         BUNDLED.holds(*bad)
 
 
-def test_far_away_is_not_held() -> None:
-    assert not BUNDLED.holds(-60.0, -20.0, 500.0)
-    assert not BUNDLED.holds(-67.82, -30.35, 500.0)
+@given(st.floats(-180, 180), st.floats(-90, 90))
+@example(-67.82, -30.35)
+@example(-67.82, 30.35)
+@example(112.18, 90.0)
+def test_nothing_far_away_is_held(lon: float, lat: float) -> None:
+    if BUNDLED.holds(lon, lat, 500.0):
+        assert distance_m(lon, lat, 112.1785, 30.3545) < 3000
+    at = PLACE.on_river(lon, lat)
+    assert at is None or 0 <= at.chainage_m <= BUNDLED.length_m
 
 
 def test_a_line_without_length_is_refused() -> None:
