@@ -25,7 +25,6 @@ from geodata.drawing import Faults
 from geodata.errors import GeoError
 from geodata.layers import (
     LAYERS,
-    MAX_BYTES,
     MAX_FEATURES,
     MAX_VERTICES_IN_ALL,
     Feature,
@@ -39,6 +38,7 @@ from geodata.place_check import check
 from geodata.unpack import MAX_UNPACKED_BYTES, unpack
 
 WALL_S = 30
+MAX_FILE_BYTES = 64 * 1024 * 1024
 _PARTS = {".shx": "索引", ".dbf": "属性表", ".prj": "坐标系"}
 _ALIASES = {
     "code": ("code", "编号", "编码", "代码", "id", "bh"),
@@ -108,8 +108,8 @@ def _kind(path: Path) -> str:
         raise GeoError("unsupported", "只收本机文件，不收网址和虚拟路径。", "file")
     if not path.is_file():
         raise GeoError("no-file", f"没有这个文件：{path}", "file")
-    if path.stat().st_size > MAX_BYTES:
-        raise GeoError("too-much", f"文件超过 {MAX_BYTES // 2**20} MB，请先裁剪到本河段。", "file")
+    if path.stat().st_size > MAX_FILE_BYTES:
+        raise GeoError("too-much", f"文件超过 {MAX_FILE_BYTES // 2**20} MB，请先裁剪到本河段。", "file")
     with path.open("rb") as file:
         head = file.read(4096)
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()

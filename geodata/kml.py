@@ -13,7 +13,7 @@ from defusedxml.ElementTree import fromstring
 
 from geodata.errors import GeoError
 
-MAX_BYTES = 16 * 1024 * 1024
+MAX_BYTES = 4 * 1024 * 1024
 _SHAPES = ("Point", "LineString", "LinearRing", "Polygon", "MultiGeometry", "Model", "Track", "MultiTrack")
 
 
@@ -103,7 +103,7 @@ def _rings(polygon: Element) -> list[Any]:
 def _coordinates(element: Element) -> list[Any]:
     holder = _child(element, "coordinates")
     text = holder.text or "" if holder is not None else ""
-    return [[_number(part) for part in point.split(",")] for point in text.split()]
+    return [[_number(part) for part in point.split(",", 4)] for point in text.split()]
 
 
 def _number(text: str) -> float | str:

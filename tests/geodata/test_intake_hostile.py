@@ -172,6 +172,37 @@ def test_kml_shapes_that_are_none(tmp_path: Path, shape: str) -> None:
     assert _refused(tmp_path / "a.kml", "outfalls") <= {"wrong-geometry", "bad-position", "no-geometry"}
 
 
+def _coordinates(text: str) -> str:
+    return f"<coordinates>{text}</coordinates>"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<kml>" + "<a/>" * 1_000_000 + "</kml>",
+        "<kml>" + "<Placemark/>" * 300_000 + "</kml>",
+        "<kml>" + "<a>" * 1_300_000,
+        KML.format(
+            "<Placemark><LineString><coordinates>"
+            + "1,2 " * 900_000
+            + "</coordinates></LineString></Placemark>"
+        ),
+        KML.format(
+            "<Placemark><Point><coordinates>" + "1," * 1_900_000 + "</coordinates></Point></Placemark>"
+        ),
+        "<kml>" + " " * 5_000_000 + "</kml>",
+    ],
+    ids=["elements", "placemarks", "depth", "vertices", "numbers", "bytes"],
+)
+def test_heavy_kml(tmp_path: Path, body: str) -> None:
+    (tmp_path / "a.kml").write_text(body)
+    before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert _refused(tmp_path / "a.kml", "centreline") <= {
+        "empty", "no-geometry", "bad-xml", "too-much", "wrong-geometry", "unreadable",
+    }  # fmt: skip
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb < 300 * 1024
+
+
 def _zip(path: Path, entries: dict[str, bytes]) -> Path:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as out:
         for name, body in entries.items():

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from geodata.drawing import MAX_VERTICES
 from geodata.errors import GeoError, GeoErrors
-from geodata.layers import MAX_FEATURES, collection, read_geojson
+from geodata.layers import MAX_BYTES, MAX_FEATURES, collection, read_geojson
 
 SQUARE = [[112.17, 30.35], [112.18, 30.35], [112.18, 30.36], [112.17, 30.36], [112.17, 30.35]]
 HOLE = [[112.172, 30.352], [112.174, 30.352], [112.174, 30.354], [112.172, 30.354], [112.172, 30.352]]
@@ -151,6 +151,10 @@ def test_a_zigzag_over_the_limit_is_refused_within_a_second() -> None:
     [fault] = _faults(data)
     assert fault.code == "too-much" and str(MAX_VERTICES) in fault.sentence
     assert time.monotonic() - started < 5
+
+
+def test_a_file_over_the_limit_is_not_even_parsed() -> None:
+    assert _codes(b" " * MAX_BYTES + b"{}") == {"too-much"}
 
 
 def test_too_many_features() -> None:
