@@ -78,7 +78,7 @@ def rule_of(layer: str) -> LayerRule:
 
 
 def load_json(data: bytes, where: str) -> Any:
-    """Strict JSON: UTF-8, no NaN or Infinity, no duplicate keys, a size limit and the parser's own depth limit.
+    """Strict JSON: UTF-8, no NaN or Infinity, no duplicate keys, limits of size and depth.
 
     Raises GeoError `bad-json` or `too-much`.
 
