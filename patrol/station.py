@@ -350,9 +350,10 @@ def line_mac(key: bytes, line: m.Trail) -> str:
 
 def _engine(settings: Settings) -> Engine:
     if not settings.is_sqlite:
-        return create_engine(settings.database, pool_size=16, max_overflow=32, pool_pre_ping=True)
+        return create_engine(settings.database, pool_size=16, max_overflow=32, pool_pre_ping=True,
+                             hide_parameters=True)  # fmt: skip
     engine = create_engine(
-        settings.database, pool_size=32, max_overflow=64, connect_args={"timeout": 15, "check_same_thread": False}
+        settings.database, pool_size=32, max_overflow=64, hide_parameters=True, connect_args={"timeout": 15, "check_same_thread": False}
     )
 
     @event.listens_for(engine, "connect")

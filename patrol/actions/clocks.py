@@ -107,7 +107,8 @@ def _refresh(work: Work, clock: m.Clock) -> None:
     clock.first_due_at = said.first_due_at
     clock.estimated = said.estimated
     clock.grace = said.offline
-    clock.next_at = law.next_due(marks, calendar, clock.fired) if clock.state == "running" else None
+    # a pause that ends by itself has a next moment too
+    clock.next_at = law.next_due(marks, calendar, clock.fired) if clock.state in LIVE else None
 
 
 def start_push(work: Work, issue: m.Issue, captured_at: datetime | None = None, why: str = "") -> None:

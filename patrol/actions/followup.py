@@ -74,7 +74,7 @@ def _fire_one(work: Work, clock: m.Clock, issue: m.Issue | None) -> None:
         if index >= law.PRESSES_FROM and issue is not None and "pressed" not in issue.flags:
             issue.flags = {**issue.flags, "pressed": {"by": "ladder", "clock": clock.name}}
         clock.fired = index + 1
-    clock.next_at = law.next_due(marks, calendar, clock.fired) if clock.state == "running" else None
+    clocks.refresh_all(work, [clock])
 
 
 def _tell(work: Work, clock: m.Clock, issue: m.Issue | None, rung: str, due_at: datetime) -> None:

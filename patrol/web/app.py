@@ -1,0 +1,36 @@
+"""The Flask app around a Station: guard first, then one blueprint a door."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flask import Flask, send_from_directory
+from flask.wrappers import Response
+
+from patrol.station import Station
+from patrol.web import access, guard, health, issues, openapi, papers, reports, tips
+from patrol.web.pages import install_pages
+
+TEMPLATES = Path(__file__).parents[2] / "templates"
+
+
+def create_app(station: Station) -> Flask:
+    """An app that serves this station; everything else is in its doors."""
+    app = Flask("patrol", template_folder=str(TEMPLATES), static_folder=None)
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]  # the default provider has it
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.extensions["patrol"] = station
+    names = [name.strip() for name in station.settings.hosts.split(",") if name.strip()]
+    install_pages(app, station)
+    guard.install(app, csrf_key=station.keys.session, hosts=[*names, station.settings.host],
+                  session_of=lambda _: access.session_value())  # fmt: skip
+    for bp in (reports.bp, issues.bp, papers.bp, tips.bp, health.bp, openapi.bp):
+        app.register_blueprint(bp)
+
+    @app.get("/assets/<path:name>")
+    def assets(name: str) -> Response:
+        response = send_from_directory(TEMPLATES / "assets", name)
+        response.headers["Cache-Control"] = "public, max-age=3600"
+        return response
+
+    return app
