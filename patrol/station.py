@@ -253,6 +253,7 @@ class Work:
         self,
         event: str,
         issue: m.Issue | None = None,
+        /,
         *,
         subject: str | None = None,
         moves: bool = False,

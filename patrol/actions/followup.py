@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select
 
@@ -78,7 +79,7 @@ def _fire_one(work: Work, clock: m.Clock, issue: m.Issue | None) -> None:
 
 
 def _tell(work: Work, clock: m.Clock, issue: m.Issue | None, rung: str, due_at: datetime) -> None:
-    facts = {"clock": clock.name, "clock_id": clock.id, "instance": clock.instance, "due_at": due_at.isoformat()}
+    facts: dict[str, Any] = {"clock": clock.name, "clock_id": clock.id, "instance": clock.instance, "due_at": due_at.isoformat()}
     if clock.sighting_id is not None:
         sighting = work.session.get(m.Sighting, clock.sighting_id)
         if sighting is not None:

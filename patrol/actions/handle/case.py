@@ -145,7 +145,7 @@ def _split_ok(work: Work, issue: m.Issue, body: dict[str, Any]) -> bool:
 
 
 def _appeal_fits(work: Work, issue: m.Issue) -> frozenset[str]:
-    fits = {name for name in ("dismissed", "transferred") if issue.state == name}
+    fits: set[str] = {name for name in ("dismissed", "transferred") if issue.state == name}
     if any(clock.state in ("met_late", "missed") or _late_now(work, clock) for clock in clocks.of(work, issue)):
         fits.add("late")
     events = set(work.session.scalars(select(m.Trail.event).where(m.Trail.issue_id == issue.id)))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from patrol.actions.handle.steps import Doing
 
 
-def photos_of(issue: m.Issue, *stages: str) -> Select[tuple[m.Photo]]:
+def photos_of(issue: m.Issue, *stages: str) -> Select[m.Photo]:
     """The photos of an issue in some stages, oldest first."""
     return select(m.Photo).where(m.Photo.issue_id == issue.id, m.Photo.stage.in_(stages)).order_by(m.Photo.id)
 
