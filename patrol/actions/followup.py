@@ -10,10 +10,10 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from patrol import models as m
 from patrol.actions import clocks
@@ -22,12 +22,17 @@ from patrol.rules import lifecycle
 from patrol.station import LADDER, SYSTEM, Station, Work
 
 BATCH = 400
+ANCHOR_EVERY = timedelta(hours=1)
+ANCHORED = "anchors.jsonl"
 
 
 def sweep(station: Station) -> int:
     """Everything that time has brought about by now; returns how many things moved."""
+    with station.look(LADDER) as look:
+        first = {deed: look.session.scalar(query) for deed, query in _FIRST_DUE.items()}
+    owed = [deed for deed, at in first.items() if at is not None and at <= look.now]
     moved = 0
-    for deed in (fire, expire_clues, end_suspensions):
+    for deed in owed:  # a second with nothing due takes no writer's lock
         while True:
             with station.work(LADDER) as work:
                 count = deed(work)
@@ -39,17 +44,18 @@ def sweep(station: Station) -> int:
 
 def fire(work: Work) -> int:
     """Tell every rung that is due, each once."""
-    due = work.session.execute(
-        select(m.Clock.id, m.Clock.issue_id).where(m.Clock.next_at <= work.now).order_by(m.Clock.next_at).limit(BATCH)
-    ).all()
+    owed = select(m.Clock.id, m.Clock.issue_id).where(m.Clock.next_at <= work.now)
+    due = work.session.execute(owed.order_by(m.Clock.next_at).limit(BATCH)).all()
     if not due:
         return 0
     issues = _hold(work, {issue_id for _, issue_id in due if issue_id is not None})
     ids = [clock_id for clock_id, issue_id in due if issue_id is None or issue_id in issues]
+    query = select(m.Clock).where(m.Clock.id.in_(ids), m.Clock.next_at <= work.now)
+    if work.dialect == "postgresql":
+        query = query.with_for_update(skip_locked=True)  # a clue's clock hangs on no issue's lock
     rows = work.session.scalars(
-        select(m.Clock).where(m.Clock.id.in_(ids), m.Clock.next_at <= work.now).order_by(m.Clock.next_at, m.Clock.id)
-        .execution_options(populate_existing=True)
-    )  # fmt: skip
+        query.order_by(m.Clock.next_at, m.Clock.id).execution_options(populate_existing=True)
+    )
     count = 0
     for clock in rows.all():
         _fire_one(work, clock, issues.get(clock.issue_id or 0))
@@ -70,7 +76,8 @@ def _fire_one(work: Work, clock: m.Clock, issue: m.Issue | None) -> None:
         return
     marks = clocks.marks_of(clock)
     calendar = work.calendar_of(clock.calendar)
-    for index, (rung, due_at) in enumerate(law.rungs_due(marks, calendar, work.now, clock.fired), clock.fired):
+    owed = law.rungs_due(marks, calendar, work.now, clock.fired)
+    for index, (rung, due_at) in enumerate(owed, clock.fired):
         _tell(work, clock, issue, rung.code, due_at)
         if index >= law.PRESSES_FROM and issue is not None and "pressed" not in issue.flags:
             issue.flags = {**issue.flags, "pressed": {"by": "ladder", "clock": clock.name}}
@@ -79,7 +86,9 @@ def _fire_one(work: Work, clock: m.Clock, issue: m.Issue | None) -> None:
 
 
 def _tell(work: Work, clock: m.Clock, issue: m.Issue | None, rung: str, due_at: datetime) -> None:
-    facts: dict[str, Any] = {"clock": clock.name, "clock_id": clock.id, "instance": clock.instance, "due_at": due_at.isoformat()}
+    facts: dict[str, Any] = {
+        "clock": clock.name, "clock_id": clock.id, "instance": clock.instance, "due_at": due_at.isoformat(),
+    }  # fmt: skip
     if clock.sighting_id is not None:
         sighting = work.session.get(m.Sighting, clock.sighting_id)
         if sighting is not None:
@@ -114,12 +123,14 @@ def _silence_is_receipt(work: Work, clock: m.Clock, issue: m.Issue) -> bool:
 
 def expire_clues(work: Work) -> int:
     """Machine clues nobody reviewed in time: listed and counted, never joined."""
-    rows = list(
-        work.session.scalars(
-            select(m.Sighting).where(m.Sighting.state == "waiting", m.Sighting.expires_at <= work.now).limit(BATCH)
-        )
-    )
+    work.only_one("expire_clues")
+    query = select(m.Sighting).where(m.Sighting.state == "waiting", m.Sighting.expires_at <= work.now)
+    rows = list(work.session.scalars(query.order_by(m.Sighting.id).limit(BATCH)))
     for sighting in rows:
+        work.only_one(f"clue:{sighting.id}")  # the same lock a reviewer takes
+        work.session.refresh(sighting)
+        if sighting.state != "waiting":
+            continue
         sighting.state, sighting.why = "expired", f"expired:{sighting.why}"[:32]
         stop_review(work, sighting, "closed")
         work.tell("clue_expired", subject=f"clue:{sighting.id}", kind=sighting.kind)
@@ -134,9 +145,11 @@ def stop_review(work: Work, sighting: m.Sighting, end: law.End = "done") -> None
 
 def end_suspensions(work: Work) -> int:
     """A suspension ends by itself at its review date unless it was renewed."""
-    ids = work.session.scalars(select(m.Issue.id).where(m.Issue.suspended_until <= work.now).limit(BATCH)).all()
-    issues = _hold(work, ids)
+    over = select(m.Issue.id).where(m.Issue.suspended_until <= work.now).limit(BATCH)
+    issues = _hold(work, work.session.scalars(over).all())
     for issue in issues.values():
+        if issue.suspended_until is None or issue.suspended_until > work.now:
+            continue  # ended or renewed while we came to the lock
         issue.suspended_until = None
         issue.flags = {name: value for name, value in issue.flags.items() if name != "suspended"}
         clocks.refresh_all(work, [clock for clock in clocks.of(work, issue) if clock.state in clocks.LIVE])
@@ -144,21 +157,58 @@ def end_suspensions(work: Work) -> int:
     return len(issues)
 
 
-def anchor(station: Station) -> None:
-    """Write every head that moved to the anchor file outside the database, and tell the office group the sum."""
+_FIRST_DUE = {
+    fire: select(func.min(m.Clock.next_at)),
+    expire_clues: select(func.min(m.Sighting.expires_at)).where(m.Sighting.state == "waiting"),
+    end_suspensions: select(func.min(m.Issue.suspended_until)),
+}
+
+
+def anchor(station: Station) -> bool:
+    """Once an hour: every head that moved goes to a file outside the database, the sum to the office.
+
+    The file is written first: a kill in between repeats lines there, it never leaves one out. False: not due.
+    """
+    with station.look(SYSTEM) as look:
+        if not _anchor_due(look):
+            return False
+        heads, moved = _heads(look), _moved(look)
     path = station.settings.data / "anchors.jsonl"
-    with station.work(SYSTEM) as work:
-        heads = work.session.execute(
-            select(m.Issue.id, m.Issue.trail_seq, m.Issue.trail_head).order_by(m.Issue.id)
-        ).all()
-        total = law_digest([[f"issue:{i}", seq, head] for i, seq, head in heads])
-        work.tell("anchored", subject="anchors", words=f"{len(heads)} 件，校验 {total[:16]}", digest=total)
     with path.open("a", encoding="utf-8") as file:
-        for issue_id, seq, head in heads:
-            line = {"subject": f"issue:{issue_id}", "seq": seq, "head": head, "at": station.now().isoformat()}
+        for issue_id, seq, head in moved:
+            line = {"subject": f"issue:{issue_id}", "seq": seq, "head": head, "at": look.now.isoformat()}
             file.write(json.dumps(line) + "\n")
         file.flush()
         os.fsync(file.fileno())
+    with station.work(SYSTEM) as work:
+        work.only_one("anchor")
+        if not _anchor_due(work):
+            return False
+        total = law_digest([[f"issue:{i}", seq, head] for i, seq, head in heads])
+        for i, seq, head in moved:
+            kept = m.Anchor(subject=f"issue:{i}", seq=seq, head=head, at=work.now, where=ANCHORED)
+            work.session.add(kept)
+        work.tell("anchored", subject="anchors", words=f"{len(heads)} 件，校验 {total[:16]}", digest=total)
+    return True
+
+
+def _anchor_due(work: Work) -> bool:
+    """Whether the last anchor is an hour old and some head has moved since."""
+    last = work.session.scalar(select(func.max(m.Trail.at)).where(m.Trail.subject == "anchors"))
+    return (last is None or work.now - last >= ANCHOR_EVERY) and bool(_moved(work))
+
+
+def _heads(work: Work) -> list[tuple[int, int, str]]:
+    query = select(m.Issue.id, m.Issue.trail_seq, m.Issue.trail_head).order_by(m.Issue.id)
+    return [(i, seq, head) for i, seq, head in work.session.execute(query)]
+
+
+def _moved(work: Work) -> list[tuple[int, int, str]]:
+    """The heads beyond what is written in the anchor file."""
+    seq = func.max(m.Anchor.seq)
+    query = select(m.Anchor.subject, seq).where(m.Anchor.where == ANCHORED).group_by(m.Anchor.subject)
+    known = {row[0]: row[1] for row in work.session.execute(query)}
+    return [row for row in _heads(work) if row[1] > known.get(f"issue:{row[0]}", 0)]
 
 
 def law_digest(value: object) -> str:

@@ -1,35 +1,31 @@
-"""Errands: what is owed to the outside, run at least once, each idempotent. The only file that speaks to robots.
+"""One run for one group: claim what it is owed, say it in few messages, settle by the robot's receipts.
 
-An errand runs in three parts: claim (lease, tries + 1), the outside call with no transaction open, then done or
-due again by the ladder, and at its end `stuck`: shown and told. `push` stops only by an acknowledgement.
-A group with a live claim is being served: one run a group at a time, whatever the number of workers.
+The only file that speaks to robots. Must not hold a transaction open while it does.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import and_, delete, func, or_, select, update
+from sqlalchemy import delete, select
 from sqlalchemy.exc import OperationalError
 
 from patrol import models as m
-from patrol.actions import clocks, slips
+from patrol.actions import clocks
+from patrol.actions.delivery.due import claimable, lease, served, stick
 from patrol.actions.notices import card_of
-from patrol.errors import Missing, OutOfReach, PatrolError
-from patrol.gateways.cards import Card, Message, compose, numbered
-from patrol.gateways.pace import CALL_LIMIT_S, MAX_TRIES, RETRY_LADDER_S, Pace, retry_in_s
+from patrol.errors import Missing, OutOfReach
+from patrol.gateways.cards import Message, compose, numbered
+from patrol.gateways.pace import Pace, retry_in_s
 from patrol.rules.problems import PROBLEMS
 from patrol.station import SYSTEM, Station, Work
 
 BATCH = 20
-JOBS_AT_ONCE = 2
-KEEP_SENDS = timedelta(hours=1)
-KEEP_BEATS = timedelta(days=1)
 SETTLE_TRIES = 5
 log = structlog.get_logger("patrol.delivery")
 
@@ -48,7 +44,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Spoken:
-    """How the messages of a plan fared: those up to `arrived` have a receipt, those up to `called` were tried."""
+    """How a plan fared: messages up to `arrived` have a receipt, those up to `called` were tried."""
 
     arrived: int
     called: int
@@ -58,7 +54,8 @@ class Spoken:
         """The cards that are wholly within what arrived, or that some call was made for."""
         end = self.called if called else self.arrived
         touched = {key for message in plan.messages[:end] for key in message.keys}
-        return touched if called else touched - {key for message in plan.messages[end:] for key in message.keys}
+        unsaid = {key for message in plan.messages[end:] for key in message.keys}
+        return touched if called else touched - unsaid
 
 
 def run_group(station: Station, group: str, stopping: Callable[[], bool] = lambda: False) -> int:
@@ -76,7 +73,7 @@ def run_group(station: Station, group: str, stopping: Callable[[], bool] = lambd
             with station.work(SYSTEM) as work:
                 _settle(work, plan, spoken)
             break
-        except OperationalError as error:  # a deadlock or a lost connection: the receipt must not be forgotten
+        except OperationalError as error:  # a deadlock, a lost connection: the receipt must not be forgotten
             log.warning("settle_again", group=group, error=type(error).__name__, tries_left=tries_left)
             if not tries_left:
                 raise
@@ -182,7 +179,9 @@ def _held(work: Work, *which: Any) -> list[m.Errand]:
     rows = list(work.session.scalars(query))
     if work.dialect == "postgresql":
         ids = sorted({errand.issue_id for errand in rows if errand.issue_id})
-        work.session.execute(select(m.Issue.id).where(m.Issue.id.in_(ids)).order_by(m.Issue.id).with_for_update())
+        work.session.execute(
+            select(m.Issue.id).where(m.Issue.id.in_(ids)).order_by(m.Issue.id).with_for_update()
+        )
     return rows
 
 
@@ -224,15 +223,15 @@ def _delivered(work: Work, errand: m.Errand) -> None:
     if issue is None:
         return
     work.session.refresh(issue, with_for_update=True)
-    work.tell("delivered", issue, errand=errand.id, group=errand.group, card=errand.handler, push=errand.pushes)
-    work.session.add(m.Anchor(subject=f"issue:{issue.id}", seq=issue.trail_seq, head=issue.trail_head, at=work.now,
-                              where=f"push {errand.group}"[:32]))  # fmt: skip
+    work.tell("delivered", issue, errand=errand.id, group=errand.group, card=errand.handler,
+              push=errand.pushes)  # fmt: skip
+    work.session.add(m.Anchor(subject=f"issue:{issue.id}", seq=issue.trail_seq, head=issue.trail_head,
+                              at=work.now, where=f"push {errand.group}"[:32]))  # fmt: skip
     slip = work.session.get(m.Slip, errand.slip_id) if errand.slip_id else None
     if slip is None or slip.kind != "assignment":
         return
     if errand.group == "chiefs" and (push := clocks.live(work, issue, "push")):
         clocks.stop(work, push, why="机器人回执")
-    if errand.group == f"unit:{issue.lead_unit}" and issue.state == "assigned" and not clocks.live(work, issue, "receive"):
+    theirs = errand.group == f"unit:{issue.lead_unit}" and issue.state == "assigned"
+    if theirs and not clocks.live(work, issue, "receive"):
         clocks.start(work, "receive", issue=issue, urgent=PROBLEMS[issue.kind].urgent)
-
-
