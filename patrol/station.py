@@ -27,7 +27,7 @@ from sqlalchemy.orm import Session
 
 from geodata.place import Place
 from patrol import models as m
-from patrol.errors import Misconfigured, NoRoom
+from patrol.errors import Misconfigured, NoRoom, PatrolError
 from patrol.gateways.keys import Keys
 from patrol.gateways.photostore import PhotoStore, open_store
 from patrol.gateways.robotfile import RobotFile
@@ -95,8 +95,12 @@ class Station:
                 fresh = not engine.dialect.has_table(connection, "issue")
         except SQLAlchemyError as error:
             raise Misconfigured(f"数据库打不开：{type(error).__name__}。请核对 PATROL_DATABASE_URL。") from error
-        keys = Keys.open(settings.keys_folder, may_create=may_create and fresh)
-        return Station(settings, engine, open_store(settings.photos), keys, clock)
+        try:
+            keys = Keys.open(settings.keys_folder, may_create=may_create and fresh)
+            return Station(settings, engine, open_store(settings.photos), keys, clock)
+        except PatrolError:
+            engine.dispose()
+            raise
 
     @cached_property
     def place(self) -> Place:

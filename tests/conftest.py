@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
 
 from patrol.settings import Settings
 from patrol.station import Station
@@ -63,14 +63,14 @@ def environ(tmp_path: Path) -> Iterator[dict[str, str]]:
         yield values
         return
     schema = "t" + uuid.uuid4().hex[:12]
-    base = Station.open(Settings.read({"PATROL_DATABASE_URL": url}, data=tmp_path / "boot"))
-    with base.engine.begin() as connection:
+    engine = create_engine(Settings.read({"PATROL_DATABASE_URL": url}).database)
+    with engine.begin() as connection:
         connection.execute(text(f"CREATE SCHEMA {schema}"))
     glue = "&" if "?" in url else "?"
     yield values | {"PATROL_DATABASE_URL": f"{url}{glue}options=-csearch_path%3D{schema}"}
-    with base.engine.begin() as connection:
+    with engine.begin() as connection:
         connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
-    base.close()
+    engine.dispose()
 
 
 @pytest.fixture
