@@ -1,7 +1,7 @@
-"""Storing calendar years, and what a new calendar does to clocks that already run (law 8 of the clock algebra).
+"""Storing calendar years, and what a new calendar does to clocks that already run (law 8 of the algebra).
 
-A changed calendar gets a new version; the old one stays kept under its own, because ended and late clocks read
-by it for ever. Only dues that rest on an estimated day and have not passed move, each with a trail line.
+A changed calendar gets a new version; the old one stays kept under its own, because ended and late clocks
+read by it for ever. Only dues that rest on an estimated day and have not passed move, each with a trail line.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from sqlalchemy import delete, select
 
@@ -47,7 +48,9 @@ def seed(work: Work) -> list[Seeded]:
     new = [year for year in (this - 1, this, this + 1) if year not in kept]
     for year in new:
         _put_days(work, seed_days(year))
-        work.session.add(m.CalendarYear(year=year, confirmed=seed_confirmed(year), version=0, source="holidays"))
+        work.session.add(
+            m.CalendarYear(year=year, confirmed=seed_confirmed(year), version=0, source="holidays")
+        )
     if new:
         work.session.flush()
         _in_force(work, new[-1])
@@ -160,7 +163,7 @@ def _hold(work: Work, rows: Iterable[m.Clock]) -> dict[int, m.Issue]:
 
 
 def _tell(work: Work, clock: m.Clock, issues: dict[int, m.Issue], move: law.Move) -> None:
-    facts = {
+    facts: dict[str, Any] = {
         "clock": clock.name, "clock_id": clock.id, "instance": clock.instance, "calendar": clock.calendar,
         "old_due_at": move.old_due_at.isoformat() if move.old_due_at else None,
         "new_due_at": move.new_due_at.isoformat() if move.new_due_at else None,

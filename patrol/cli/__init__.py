@@ -26,8 +26,9 @@ def cli() -> None:
 
 
 for command in (
-    running.serve, running.worker, running.demo, running.migrate, doctor.doctor, people.token, people.user,
-    days.calendar, sealing.keys, ground.place, ground.locate, safe.trail, safe.backup, safe.restore, running.tick,
+    running.serve, running.worker, running.demo, running.migrate, running.tick, doctor.doctor,
+    people.token, people.user, days.calendar, sealing.keys, ground.place, ground.locate,
+    safe.trail, safe.backup, safe.restore,
 ):  # fmt: skip
     cli.add_command(command)
 
@@ -38,6 +39,8 @@ def run(arguments: Sequence[str]) -> int:
     try:
         code = cli.main(args=list(arguments), prog_name="patrol", standalone_mode=False)
         return code if isinstance(code, int) else 0
+    except click.exceptions.NoArgsIsHelpError as error:
+        return _say(error.message, 2)
     except click.UsageError as error:
         return _say(in_chinese(error), 2)
     except click.Abort:

@@ -71,7 +71,9 @@ def station() -> Iterator[Station]:
     settings = knobs()
     file = database_file(settings)
     if file is not None and not file.exists():
-        raise Misconfigured(f"还没有数据库（{file}）。第一次用先运行 patrol migrate；有的话请核对 PATROL_DATA。")
+        raise Misconfigured(
+            f"还没有数据库（{file}）。第一次用先运行 patrol migrate；有的话请核对 PATROL_DATA。"
+        )
     opened = Station.open(settings, may_create=False)
     try:
         check_tables(opened)
@@ -118,4 +120,6 @@ def revisions(opened: Station) -> tuple[str | None, str | None]:
 def in_sentence(error: Exception) -> OutOfReach:
     """A database's refusal without its SQL, which may hold a report's words."""
     cause = getattr(error, "orig", None) or error
-    return OutOfReach(f"数据库没有照办（{type(cause).__name__}）：{str(cause).splitlines()[0][:200]}", "database")
+    return OutOfReach(
+        f"数据库没有照办（{type(cause).__name__}）：{str(cause).splitlines()[0][:200]}", "database"
+    )

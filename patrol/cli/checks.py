@@ -19,12 +19,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from geodata.errors import GeoError
 from geodata.place_check import check as examine_place
 from patrol import models as m
-from patrol.actions.calendar import seed_year
 from patrol.cli.answers import database_file, revisions
 from patrol.errors import PatrolError
 from patrol.gateways import paper_fonts, pictures
 from patrol.gateways.photostore import open_store
 from patrol.gateways.robotfile import RobotFile
+from patrol.queries import health
 from patrol.rules.calendar import local
 from patrol.settings import Settings
 from patrol.station import Station
@@ -33,7 +33,6 @@ State = Literal["ok", "warn", "fail"]
 OLDEST_SQLITE = (3, 35, 0)  # RETURNING and partial indexes as the tables use them
 PROGRAM_MADE_ON = datetime(2026, 11, 1, tzinfo=UTC)
 WAIT_S = 3.0
-LONGEST_SILENCE = timedelta(seconds=30)
 
 
 @dataclass(frozen=True)
@@ -103,7 +102,11 @@ def _sqlite(settings: Settings) -> tuple[State, str]:
         return "ok", "用的是服务器数据库，不需要。"
     enough = sqlite3.sqlite_version_info >= OLDEST_SQLITE
     least = ".".join(str(part) for part in OLDEST_SQLITE)
-    return ("ok", sqlite3.sqlite_version) if enough else ("fail", f"{sqlite3.sqlite_version} 太旧，至少要 {least}。")
+    return (
+        ("ok", sqlite3.sqlite_version)
+        if enough
+        else ("fail", f"{sqlite3.sqlite_version} 太旧，至少要 {least}。")
+    )
 
 
 @_check("keys", "密钥")
@@ -183,7 +186,11 @@ def _calendar(settings: Settings) -> tuple[State, str]:
 def _fonts(settings: Settings) -> tuple[State, str]:
     paper_fonts.fonts()
     lack = [letter for letter in "太湖港巡护问题交办单〔〕" if ord(letter) not in paper_fonts.drawable()]
-    return ("fail", f"字体缺字：{''.join(lack)}，请重装。") if lack else ("ok", f"{paper_fonts.SANS}、{paper_fonts.SERIF}")
+    return (
+        ("fail", f"字体缺字：{''.join(lack)}，请重装。")
+        if lack
+        else ("ok", f"{paper_fonts.SANS}、{paper_fonts.SERIF}")
+    )
 
 
 @_check("heic", "HEIC 照片")
@@ -239,22 +246,14 @@ def _clock(settings: Settings) -> tuple[State, str]:
 def _worker(settings: Settings) -> tuple[State, str]:
     if _not_yet(settings):
         return "warn", "还没有数据库。"
-    engine = create_engine(settings.database)
+    opened = Station.open(settings, may_create=False)
     try:
-        with engine.connect() as connection:
-            seen = connection.scalar(select(func.max(m.Beat.at)))
+        with opened.look() as look:
+            found = health.work(look)
     finally:
-        engine.dispose()
-    if seen is None:
+        opened.close()
+    if found["worker_seen_s"] is None:
         return "warn", "还没有开过。patrol serve 会带一个。"
-    ago = datetime.now(UTC) - seen
-    state: State = "ok" if ago <= LONGEST_SILENCE else "warn"
-    return state, f"最后一次见到是 {int(ago.total_seconds())} 秒前。"
-
-
-@_check("holidays", "节假日资料")
-def _holidays(settings: Settings) -> tuple[State, str]:
-    year = local(datetime.now(UTC)).year
-    return "ok" if seed_year(year) else "fail", f"程序自带 {year} 年 {len(seed_year(year))} 天。"
-
-
+    seen = f"最后一次见到是 {found['worker_seen_s']:.0f} 秒前，最早该办而未办的过了 {found['oldest_due_s']:.0f} 秒"
+    stuck = f"，推送受阻 {found['stuck']} 件，请看待办推送" if found["stuck"] else ""
+    return ("ok" if found["working"] and not found["stuck"] else "warn"), f"{seen}{stuck}。"

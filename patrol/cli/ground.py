@@ -34,7 +34,9 @@ def check(folder: str, json_: bool) -> int:
         give({"place": folder, "ok": not errors, "faults": [_fault(fault) for fault in found]})
     else:
         for fault in found:
-            click.echo(f"{'提醒' if _is_warning(fault) else '错误'}　{fault.sentence}", err=not _is_warning(fault))
+            click.echo(
+                f"{'提醒' if _is_warning(fault) else '错误'}　{fault.sentence}", err=not _is_warning(fault)
+            )
         if not errors:
             click.echo(f"可以用，有 {len(found)} 处提醒。" if found else "没有问题。")
     return 1 if errors else 0
@@ -43,7 +45,9 @@ def check(folder: str, json_: bool) -> int:
 @place.command("import")
 @click.argument("file", type=click.Path(exists=True, path_type=Path))
 @click.option("--layer", type=click.Choice(LAYER_NAMES), required=True, help="导入成哪个图层。")
-@click.option("--crs", required=True, help="文件里坐标是什么坐标系：wgs84、cgcs2000、gcj02、bd09 或 EPSG:代号。")
+@click.option(
+    "--crs", required=True, help="文件里坐标是什么坐标系：wgs84、cgcs2000、gcj02、bd09 或 EPSG:代号。"
+)
 @click.option("--into", type=click.Path(file_okay=False, path_type=Path), required=True,
               help="地点文件夹，没有就新建。")  # fmt: skip
 @as_json
@@ -77,7 +81,9 @@ def _fault(fault: GeoError) -> dict[str, Any]:
 class _Pixel(click.ParamType[tuple[float, float]]):
     name = "X,Y"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, float]:
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, float]:
         if isinstance(value, tuple):
             return value
         parts = str(value).replace("，", ",").split(",")
@@ -90,7 +96,9 @@ class _Pixel(click.ParamType[tuple[float, float]]):
 
 @click.command()
 @click.argument("photo", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--pixel", "pixels", type=_Pixel(), multiple=True, help="像素 X,Y，左上角为 0,0，可写多次；不写就是中心。")
+@click.option(
+    "--pixel", "pixels", type=_Pixel(), multiple=True, help="像素 X,Y，左上角为 0,0，可写多次；不写就是中心。"
+)
 @click.option("--method", type=click.Choice(["auto", "laser", "pose"]), default="auto", help="默认 auto。")
 @click.option("--ground-z", "ground_z_m", type=float, metavar="M", help="地面比起飞点高多少米，低为负。")
 @as_json
@@ -109,7 +117,11 @@ def locate(
         click.echo(f"相机　{camera['lon']:.7f}, {camera['lat']:.7f}")
     for point in answer["points"]:
         x, y = point["pixel"]
-        where = "定不出" if point["lon"] is None else f"{point['lon']:.7f}, {point['lat']:.7f} ±{point['ce90_m']:.1f} 米"
+        where = (
+            "定不出"
+            if point["lon"] is None
+            else f"{point['lon']:.7f}, {point['lat']:.7f} ±{point['ce90_m']:.1f} 米"
+        )
         click.echo(f"像素 {x:g},{y:g}　{where}（{point['method']}）")
     for remark in answer["warnings"]:
         click.echo(f"注意　{remark['sentence']}")

@@ -67,12 +67,15 @@ def list_tokens(json_: bool) -> None:
 
     with station() as opened, opened.look() as look:
         rows = look.session.execute(
-            select(m.Token, m.Person.name).join(m.Person, m.Person.id == m.Token.person_id).order_by(m.Token.id)
+            select(m.Token, m.Person.name)
+            .join(m.Person, m.Person.id == m.Token.person_id)
+            .order_by(m.Token.id)
         ).all()
     if json_:
         give([
             {"id": row.id, "name": name, "role": row.role, "unit": row.unit, "grids": row.grids,
-             "made_at": row.made_at.isoformat(), "revoked_at": row.revoked_at.isoformat() if row.revoked_at else None}
+             "made_at": row.made_at.isoformat(),
+             "revoked_at": row.revoked_at.isoformat() if row.revoked_at else None}
             for row, name in rows
         ])  # fmt: skip
         return

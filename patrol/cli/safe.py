@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from patrol.cli.answers import as_json, aside, give, knobs, station
+
+if TYPE_CHECKING:
+    from patrol.station import Station
 
 
 @click.group()
@@ -18,7 +22,8 @@ def trail() -> None:
 @as_json
 def verify(json_: bool) -> int:
     """核对每件的台账、链头、外存校验和单据；有断就说出第一处。"""
-    from patrol.queries.trail import anchors_of, verify as check
+    from patrol.queries.trail import anchors_of
+    from patrol.queries.trail import verify as check
 
     with station() as opened, opened.look() as look:
         report = check(look, anchors_of(opened.settings))
@@ -46,7 +51,9 @@ def backup(file: Path, without_keys: bool, json_: bool) -> None:
     if json_:
         give(done.to_json())
         return
-    click.echo(f"已备份到 {file}：{done.issues} 件问题，{done.lines} 行台账，{done.photos} 个照片和单据文件。")
+    click.echo(
+        f"已备份到 {file}：{done.issues} 件问题，{done.lines} 行台账，{done.photos} 个照片和单据文件。"
+    )
     if not without_keys:
         click.echo("这个文件里有密钥，请像密钥一样保管。")
 
@@ -57,17 +64,30 @@ def backup(file: Path, without_keys: bool, json_: bool) -> None:
 @as_json
 def restore(file: Path, verify_: bool, json_: bool) -> int:
     """从备份恢复到空的数据文件夹（PATROL_DATA）；不空就不动。"""
-    from patrol.actions.backup import restore as unpack, verify_restored
+    from patrol.actions.restore import restore as unpack
+    from patrol.actions.restore import verify_restored
 
     settings = knobs()
     done = unpack(settings, file)
-    faults = verify_restored(settings, done) if verify_ else []
+    faults = verify_restored(settings, done, _replay) if verify_ else []
     if json_:
         give(done.to_json() | {"verified": not faults if verify_ else None, "faults": faults})
         return 1 if faults else 0
-    click.echo(f"已恢复到 {settings.data}：{done.issues} 件问题，{done.lines} 行台账，{done.photos} 个照片和单据文件。")
+    click.echo(
+        f"已恢复到 {settings.data}：{done.issues} 件问题，{done.lines} 行台账，"
+        f"{done.photos} 个照片和单据文件。"
+    )
     for fault in faults:
         click.echo(fault, err=True)
     if verify_ and not faults:
         click.echo("核对无误：台账连到备份时的链头，照片文件逐个相符。")
     return 1 if faults else 0
+
+
+def _replay(opened: Station) -> tuple[list[str], dict[str, tuple[int, str]]]:
+    from patrol.queries.trail import anchors_of
+    from patrol.queries.trail import verify as check
+
+    with opened.look() as look:
+        report = check(look, anchors_of(opened.settings))
+    return [broken.sentence for broken in report.broken], report.heads

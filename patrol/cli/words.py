@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from pathlib import Path
 from types import TracebackType
 
 import click
@@ -53,7 +54,8 @@ def _wanted(error: click.BadParameter) -> str:
         return f"可选 {'、'.join(str(choice) for choice in kind.choices)}"
     if isinstance(kind, click.Path):
         if "does not exist" in error.message:
-            return f"没有这个文件或文件夹（{error.message.split(chr(39))[1] if chr(39) in error.message else ''}）"
+            named = error.message.split("'")
+            return f"没有这个文件或文件夹（{named[1] if len(named) > 2 else ''}）"
         return "读不了，或不是要的那种（文件还是文件夹）"
     if isinstance(kind, click.IntRange | click.FloatRange):
         return f"要写{'整数' if isinstance(kind, click.IntRange) else '数'}，在 {kind.min} 到 {kind.max} 之间"
@@ -70,7 +72,7 @@ def on_crash(kind: type[BaseException], error: BaseException, trace: TracebackTy
         traceback.print_exception(kind, error, trace)
         return
     frames = traceback.extract_tb(trace)
-    where = f"{os.path.basename(frames[-1].filename)} 第 {frames[-1].lineno} 行" if frames else ""
+    where = f"{Path(frames[-1].filename).name} 第 {frames[-1].lineno} 行" if frames else ""
     print(
         f"程序出错了（{kind.__name__}，{where}）。设 PATROL_LOG_LEVEL=debug 再运行一次，把全文发给维护的人。",
         file=sys.stderr,
