@@ -254,6 +254,7 @@ def _worker(settings: Settings) -> tuple[State, str]:
         opened.close()
     if found["worker_seen_s"] is None:
         return "warn", "还没有开过。patrol serve 会带一个。"
-    seen = f"最后一次见到是 {found['worker_seen_s']:.0f} 秒前，最早该办而未办的过了 {found['oldest_due_s']:.0f} 秒"
+    seen_s, late_s = found["worker_seen_s"], found["oldest_due_s"]
+    seen = f"最后一次见到是 {seen_s:.0f} 秒前，最早该办而未办的过了 {late_s:.0f} 秒"
     stuck = f"，推送受阻 {found['stuck']} 件，请看待办推送" if found["stuck"] else ""
     return ("ok" if found["working"] and not found["stuck"] else "warn"), f"{seen}{stuck}。"
