@@ -1,0 +1,93 @@
+"""Clocks as the countdown macro of the templates wants them, from the rows of `clockwords.full`.
+
+Words and plain values only: nothing here computes a due or decides a status.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from patrol.rules.calendar import local
+
+_UNITS = {"minutes": "continuous", "hours": "continuous", "working_days": "work_day"}
+_SIDE = {"duty_minutes": "值班时段", "duty_hours": "值班时段", "working_hours": "工作时", "working_days": "工作时"}
+_AS = {"missed": "met_late", "cancelled": "not_started", "not_needed": "exempt"}  # macro has no picture of these
+_LEFT = {"missed": "未按时办", "cancelled": "已取消", "not_needed": "这件不用"}
+HEADER = ("push", "receive", "on_site", "rectify", "accept")  # the five of an issue's header
+URGENCY = {"late": 0, "soon": 1, "running": 2, "not_started": 3, "paused": 4}
+
+
+def clock_view(row: dict[str, Any]) -> dict[str, Any]:
+    """One row of `clockwords.full` as the dict that `_macros/clocks.html` draws and js/countdown.js ticks."""
+    status = row["status"]
+    view: dict[str, Any] = {
+        "name": row["name"], "zh": row["zh"], "status": _AS.get(status, status), "limit": row["limit"],
+        "used": _used(row), "limit_s": row["limit_s"], "used_s": row["used_s"], "day_s": row["day_s"],
+        "unit": _UNITS.get(row["unit"], "work_hour"), "estimated": False, "instance": row["instance"],
+    }  # fmt: skip
+    if status in _LEFT:
+        view["left"] = _LEFT[status]
+    elif status == "paused":
+        view["left"], view["due"] = row["left"], row["side"]
+    elif status in ("running", "soon", "late"):
+        view |= _ticking(row)
+    elif status == "not_started" and row["begins_at"]:
+        view["due"] = f"{_short(row['begins_at'], row['at'])} 起"
+    elif status == "met":
+        view["due"] = row["side"]
+    if row["extended"] and row["first_due_at"]:
+        view["more"] = f"原 {_day_time(row['first_due_at'])}，延 {row['extended']} 次"
+        if row["limit_s"] and row.get("start_limit_s", 0) < row["limit_s"]:
+            view["old_notch"] = round(row["start_limit_s"] / row["limit_s"], 4)
+    return view
+
+
+def header_views(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The five cells of an issue's header: the last instance of each clock, not started where there is none."""
+    last = {row["name"]: row for row in rows}
+    names = {"push": "推送", "receive": "签收", "on_site": "到场", "rectify": "整改", "accept": "验收"}
+    empty = {"status": "not_started", "used": 0}
+    return [clock_view(last[name]) if name in last else {"name": name, "zh": names[name], **empty} for name in HEADER]
+
+
+def most_urgent(rows: Iterable[dict[str, Any]]) -> dict[str, Any] | None:
+    """The clock that presses most: late first, then the one with the least of its limit left."""
+    live = [row for row in rows if row["status"] in URGENCY]
+    if not live:
+        return None
+    return clock_view(min(live, key=lambda row: (URGENCY[row["status"]], -row["share"], row["due_at"] or "9")))
+
+
+def _used(row: dict[str, Any]) -> float:
+    return float(min(max(row["share"], 0.0), 1.0))
+
+
+def _ticking(row: dict[str, Any]) -> dict[str, Any]:
+    late = row["status"] == "late"
+    view: dict[str, Any] = {
+        "left_s": -max(row["late_s"], 1) if late else row["left_s"], "at": row["at"], "due_at": row["due_at"],
+        "runs_from": row.get("runs_from"), "runs_until": row.get("runs_until"),
+    }  # fmt: skip
+    if not row["due_at"]:
+        return view
+    if row["estimated"] and not late:
+        view |= {"estimated": True, "due": _short(row["due_at"], row["at"])}
+    elif late:
+        view["due"] = f"应于 {_short(row['due_at'], row['at'])}"
+    else:
+        side = _SIDE.get(row["unit"])
+        view["due"] = f"{_short(row['due_at'], row['at'])} 前" + (f"，{side}" if side else "")
+    return view
+
+
+def _short(at: str, now: str) -> str:
+    moment, today = local(datetime.fromisoformat(at)), local(datetime.fromisoformat(now))
+    if moment.date() == today.date():
+        return f"{moment:%H:%M}"
+    return f"{moment:%m-%d %H:%M}" if moment.year == today.year else f"{moment:%Y-%m-%d %H:%M}"
+
+
+def _day_time(at: str) -> str:
+    return f"{local(datetime.fromisoformat(at)):%m-%d %H:%M}"
