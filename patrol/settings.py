@@ -49,7 +49,7 @@ class Settings:
     session_hours: int = _knob(12, "登录多久后要重登（小时）", check="positive")
     look_back_percent: int = _knob(10, "每月回头看抽查比例（%）", check="positive")
     sse_streams: int = _knob(32, "同时最多几路实时推送页面", check="positive")
-    log_level: str = _knob("info", "日志详略：debug、info、warning、error")
+    log_level: str = _knob("info", "日志详略：debug、info、warning、error", check="level")
 
     @staticmethod
     def read(environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
@@ -80,6 +80,8 @@ class Settings:
             name = "PATROL_" + knob.name.upper()
             if knob.metadata["check"] == "port" and not 0 <= value <= 65535:
                 faults.append(Fault(name, "bad_value", f"{name} 要在 0 到 65535 之间。"))
+            if knob.metadata["check"] == "level" and value not in ("debug", "info", "warning", "error"):
+                faults.append(Fault(name, "bad_value", f"{name} 可选 debug、info、warning、error。"))
             if knob.metadata["check"] == "positive" and value <= 0:
                 faults.append(Fault(name, "bad_value", f"{name} 要大于 0。"))
         if faults:

@@ -121,7 +121,7 @@ def set_up_logging(level: str = "INFO", stream: TextIO | None = None) -> None:
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(level)
+    root.setLevel(level.upper())
     # These two write address and query of every request by themselves.
     for noisy in ("werkzeug", "granian.access"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
