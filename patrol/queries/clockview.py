@@ -9,7 +9,9 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from patrol.rules import lifecycle
 from patrol.rules.calendar import local
+from patrol.rules.clocks import CLOCKS
 
 _UNITS = {"minutes": "continuous", "hours": "continuous", "working_days": "work_day"}
 _SIDE = {"duty_minutes": "值班时段", "duty_hours": "值班时段", "working_hours": "工作时", "working_days": "工作时"}
@@ -91,3 +93,37 @@ def _short(at: str, now: str) -> str:
 
 def _day_time(at: str) -> str:
     return f"{local(datetime.fromisoformat(at)):%m-%d %H:%M}"
+
+
+def arithmetic(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Every clock instance as a sum a person can check: limit, from, pauses, used, due."""
+    lines = []
+    for row in rows:
+        pauses = [f"{_brief(p['from'])} 起{'到 ' + _brief(p['until']) if p['until'] else '，还停着'}"
+                  + (f"（{_why(p['why'])}）" if p["why"] else "") for p in row["pauses"]]  # fmt: skip
+        lines.append({
+            "zh": CLOCKS[row["name"]].zh + (f" 第 {row['instance']} 次" if row["instance"] > 1 else ""),
+            "limit": row["limit"] + (f"，延 {row['extended']} 次" if row["extended"] else ""),
+            "from": _brief(row["begins_at"] or row["started_at"]), "pauses": pauses,
+            "used": _amount(row, row["used_s"]), "left": row["left"], "late": row["late_s"] > 0,
+            "due": _brief(row["due_at"]), "first_due": _brief(row["first_due_at"]), "estimated": row["estimated"],
+            "policy": row["policy"], "share": f"{row['share'] * 100:.0f}%" if row["limit_s"] else "",
+        })  # fmt: skip
+    return lines
+
+
+def _amount(row: dict[str, Any], seconds: int) -> str:
+    from_words = {"working_hours": "工作时", "working_days": "工作日", "duty_hours": "值班时", "duty_minutes": "值班时"}
+    hours, minutes = divmod(seconds // 60, 60)
+    words = f"{hours} 时 {minutes:02d} 分" if hours else f"{minutes} 分"
+    unit = from_words.get(row["unit"])
+    return f"{words}（按{unit}算）" if unit else words
+
+
+def _why(why: str) -> str:
+    row = lifecycle.STEPS.get(why)
+    return row.zh if row else {"accept": "等验收"}.get(why, why)
+
+
+def _brief(at: str | None) -> str:
+    return at[5:16].replace("T", " ") if at else ""
