@@ -131,6 +131,8 @@ class Station:
             try:
                 yield work
                 session.flush()
+                for before in work.before_commit:
+                    before()
                 if work.owes and session.get_bind().dialect.name == "postgresql":
                     session.execute(text("SELECT pg_notify('patrol', '')"))
                 session.commit()
@@ -196,6 +198,7 @@ class Work:
     actor: Actor
     now: datetime
     owes: bool = False
+    before_commit: list[Callable[[], object]] = field(default_factory=list)  # last: the deed was not refused
     after_commit: list[Callable[[], None]] = field(default_factory=list)
 
     @property

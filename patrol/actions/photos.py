@@ -1,4 +1,4 @@
-"""Photos as evidence: taken in (examined and stored before any row), attached, flagged, released, shown.
+"""Photos as evidence: taken in (examined), attached (stored before their row is), flagged, released, shown.
 
 The original is kept by digest and untouched; what is shown is a rendition without metadata. Times and
 positions in a photo are claims: they raise flags, they never move a clock.
@@ -6,11 +6,13 @@ positions in a photo are claims: they raise flags, they never move a clock.
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import func, or_, select
@@ -34,12 +36,17 @@ CLOCK_SLACK = timedelta(minutes=10)  # a phone's clock may be this wrong before 
 
 @dataclass(frozen=True)
 class Shot:
-    """A photo that lies in the store already: examined, whole, and not yet in any row."""
+    """A photo that was examined and is whole. It goes to the store just before the commit that keeps its row:
+    a refused deed leaves nothing behind, and no row ever names a photo that is not safe on disk."""
 
     sha256: str
     picture: pictures.Picture
-    bytes: int
-    sealed_sha256: str | None = None
+    content: bytes = field(repr=False)
+    sealed: bytes | None = field(default=None, repr=False)
+
+    @property
+    def bytes(self) -> int:
+        return len(self.content)
 
 
 @dataclass(frozen=True)
@@ -51,18 +58,18 @@ class Claim:
 
 
 def take_in(station: Station, data: bytes, *, tip: bool = False) -> Shot:
-    """Examine one upload and put it into the store; a tip's original only sealed, its clean picture beside it."""
+    """Examine one upload; of a tip the original is only kept sealed, with its clean picture beside it."""
     settings = station.settings
     limits = {"max_bytes": settings.photo_max_mb * 1024 * 1024, "max_pixels": settings.photo_max_mp * 1_000_000}
     picture = pictures.examine(data, now=station.now(), **limits)
     if not tip:
-        return Shot(station.store.put(data), picture, len(data))
+        return Shot(hashlib.sha256(data).hexdigest(), picture, data)
     clean = pictures.rendition(data, TIP_SIDE_PX, **limits)
     officers = station.keys.officers
     sealed = station.store.put(identity.seal(officers, data)) if officers else None
     # a tip's own claims of place and time would point at the informant: they go with the sealed original
     shown = pictures.Picture(format="JPEG", width=picture.width, height=picture.height, phash=picture.phash)
-    return Shot(station.store.put(clean), shown, len(clean), sealed)
+    return Shot(hashlib.sha256(clean).hexdigest(), shown, clean, sealed)
 
 
 def keep_with_sighting(work: Work, sighting: m.Sighting, shots: Sequence[Shot]) -> list[m.Photo]:
@@ -117,8 +124,12 @@ def _row(work: Work, shot: Shot, stage: str, claim: Claim) -> m.Photo:
         lon, lat, accuracy, source = place.lon, place.lat, place.accuracy_m, "app"
     elif lon is None:
         source = "none"
+    for data in (shot.content, shot.sealed):
+        if data is not None:
+            work.before_commit.append(partial(work.photos.put, data))
     return m.Photo(
-        ref=str(uuid.UUID(bytes=secrets.token_bytes(16), version=4)), sha256=shot.sha256, sealed_sha256=shot.sealed_sha256,
+        ref=str(uuid.UUID(bytes=secrets.token_bytes(16), version=4)), sha256=shot.sha256,
+        sealed_sha256=hashlib.sha256(shot.sealed).hexdigest() if shot.sealed is not None else None,
         stage=stage, round=1, received_at=work.now, format=picture.format, width=picture.width, height=picture.height,
         bytes=shot.bytes, phash=picture.phash, taken_at=claim.taken_at or picture.taken_moment(),
         taken_words=picture.taken_at, lon=lon, lat=lat, accuracy_m=accuracy, source=source, flags=[], released=False,
