@@ -1,0 +1,110 @@
+"""Load the sample into a fresh data folder, once; never into one that holds anything else.
+
+The folder is marked before the first row is written, so that a load that was cut short is known for what it is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy import func, select
+
+from patrol import models as m
+from patrol.actions import calendar_store, followup
+from patrol.demo import cast, clues, twists, week
+from patrol.demo.walk import SetClock, Walk
+from patrol.errors import Misconfigured
+from patrol.settings import Settings
+from patrol.station import Actor, Station, wall_clock
+
+MARK = "sample.json"
+ACTS = 262  # about so many acts make the week; the progress bar counts them
+TERMINAL = Actor(None, "命令行", frozenset({"terminal"}), via="terminal")
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What a load left: keys to show once, and receipt codes of two tips to try `/tips` with."""
+
+    keys: list[cast.Key]
+    receipts: list[str]
+    fresh: bool
+
+
+def is_sample(settings: Settings) -> bool:
+    """Whether this data folder holds a whole sample."""
+    state = _mark(settings)
+    if state == "loading":
+        raise Misconfigured(
+            f"上次装样例没有装完。里面只有样例，请删掉 {settings.data} 再试，或用 PATROL_DATA 另指一个空文件夹。"
+        )
+    return state == "loaded"
+
+
+def load(settings: Settings, *, now: datetime | None = None, on_each: Callable[[], None] = lambda: None) -> Loaded:
+    """Tables, calendar, sample week and ways in. A folder that is a sample already only gets new passwords."""
+    fresh = not is_sample(settings)
+    # slips and cards carry the address they are opened at; the clock stands where the story stands
+    clock = SetClock(now or wall_clock())
+    station = Station.open(settings, clock=clock)
+    try:
+        if fresh and station.engine.dialect.has_table(station.engine.connect(), "issue"):
+            _refuse_real(station, settings)
+        station.migrate()
+        with station.work(TERMINAL) as work:
+            calendar_store.seed(work)
+        receipts: list[str] = []
+        if fresh:
+            _refuse_real(station, settings)
+            _put_mark(settings, "loading")
+            receipts = _tell(station, clock, on_each)
+            _put_mark(settings, "loaded")
+        return Loaded(cast.give_keys(station, TERMINAL, on_each), receipts, fresh)
+    finally:
+        station.close()
+
+
+def _tell(station: Station, clock: SetClock, on_each: Callable[[], None]) -> list[str]:
+    now = clock.at
+    with station.look() as look:
+        times = week.Times.before(now, look.calendar)
+    clock.at = times.start
+    walk = Walk(station, clock, cast.actors(station), on_each=on_each)
+    stories = [*week.key_issues(walk, times), *twists.stories(walk, times), *clues.stories(walk, times)]
+    week.tell(walk, stories)
+    walk.until(now)
+    followup.anchor(station)
+    return walk.receipts
+
+
+def _refuse_real(station: Station, settings: Settings) -> None:
+    with station.look() as look:
+        rows = sum(
+            look.session.scalar(select(func.count()).select_from(table)) or 0
+            for table in (m.Sighting, m.Issue, m.Account, m.Token)
+        )
+    if rows:
+        raise Misconfigured(
+            f"{settings.data} 里已有真实数据，样例不往里装。请用 PATROL_DATA 另指一个空文件夹。"
+        )
+
+
+def _mark(settings: Settings) -> str:
+    try:
+        return str(json.loads((settings.data / MARK).read_text("utf-8"))["state"])
+    except FileNotFoundError:
+        return ""
+    except (ValueError, KeyError, TypeError):
+        return "loading"
+
+
+def _put_mark(settings: Settings, state: str) -> None:
+    (settings.data / MARK).write_text(json.dumps({"sample": True, "state": state}), "utf-8")
+
+
+def with_defaults(settings: Settings) -> Settings:
+    """The settings of a demo: as given, quieter."""
+    return replace(settings, log_level="warning") if settings.log_level == "info" else settings
