@@ -314,7 +314,7 @@ class Work:
     def _owe(
         self, hear: Hear, event: str, issue: m.Issue | None, slip: m.Slip | None, facts: dict[str, Any]
     ) -> None:
-        for group in self._groups(hear, issue):
+        for group in self._groups(hear, issue, facts):
             state = "due"
             if group is not None and self.station.robots.get(group) is None:
                 if group.startswith("unit:"):
@@ -330,7 +330,9 @@ class Work:
             self.owes = True
 
     @staticmethod
-    def _groups(hear: Hear, issue: m.Issue | None) -> list[str | None]:
+    def _groups(hear: Hear, issue: m.Issue | None, facts: dict[str, Any]) -> list[str | None]:
+        if hear.group == "old_unit":
+            return [f"unit:{facts['old_unit']}"] if facts.get("old_unit") else []
         if hear.group != "unit":
             return [hear.group]
         if issue is None or issue.lead_unit is None:

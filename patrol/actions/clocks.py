@@ -111,6 +111,23 @@ def _refresh(work: Work, clock: m.Clock) -> None:
     clock.next_at = law.next_due(marks, calendar, clock.fired) if clock.state in LIVE else None
 
 
+def twin(work: Work, clock: m.Clock, issue: m.Issue) -> m.Clock:
+    """The same clock on another issue, as far as it has come: a split off issue wins no time.
+
+    What it waited for on the old issue (acceptance, a merge, its end) ends here and now; a suspension goes on.
+    """
+    marks = marks_of(clock)
+    kept = [each for each in marks if each.kind != "stop"]
+    ended = next((each for each in marks if each.kind == "stop"), None)
+    if ended is not None:
+        kept += [Mark("pause", ended.at, cause="split"), Mark("resume", work.now, cause="split")]
+    kept += [Mark("resume", work.now, cause=cause) for cause in ("accept", "merge")]
+    new = start(work, clock.name, issue=issue, limit=first_limit(clock))
+    new.marks, new.calendar, new.fired = [each.to_json() for each in kept], clock.calendar, clock.fired
+    _refresh(work, new)
+    return new
+
+
 def start_push(work: Work, issue: m.Issue, captured_at: datetime | None = None, why: str = "") -> None:
     """Start `push` once a round: from the frame's capture where plausible, else now."""
     rows = [clock for clock in of(work, issue) if clock.name == "push"]
@@ -158,6 +175,12 @@ def _start(work: Work, issue: m.Issue, name: str, claimed_at: datetime | None, g
         return
     limit = {"on_site": kind.on_site, "rectify": given.get("limit") or kind.rectify}.get(name)
     clock = start(work, name, issue=issue, limit=limit, urgent=kind.urgent)
+    if name == "rectify" and (by := issue.flags.get("due_by")):
+        # merged into this issue before it was dispatched: what was late there does not start anew here
+        left = work.calendar.between(work.now, datetime.fromisoformat(by), first_limit(clock).frame)
+        if left < reading(work, clock).left_s:
+            mark(work, clock, Mark("rebase", work.now, limit=in_frame(clock, max(60, left)), why="并案取早"))
+        issue.flags = {key: value for key, value in issue.flags.items() if key != "due_by"}
     if name == "on_site" and issue.half1:
         # a check with a photo inside the fence already served as half 1
         stop(work, clock, at=work.now, why="核实时已到场")
@@ -182,13 +205,22 @@ def _resume(work: Work, issue: m.Issue, name: str, claimed_at: datetime | None, 
 
 def _again(work: Work, issue: m.Issue, name: str, claimed_at: datetime | None, given: dict[str, Any]) -> None:
     """After send_back: go on with what was left; if nothing was, a new instance and the issue counts late."""
-    clock = live(work, issue, name)
+    clock = last(work, issue, name)
     if clock is None:
+        # handled on the spot: there was no limit yet, and from now on there is work to do
+        start(work, name, issue=issue, limit=PROBLEMS[issue.kind].rectify, urgent=PROBLEMS[issue.kind].urgent)
         return
-    if reading(work, clock).left_s > 0:
+    said = reading(work, clock)
+    if said.left_s > 0 and clock.state not in LIVE:
+        # it had ended (found gone, or accepted): an ended instance keeps its end, a new one gets what was left
+        rest = in_frame(clock, said.left_s)
+        start(work, name, issue=issue, limit=rest, urgent=PROBLEMS[issue.kind].urgent, why="验收退回")
+        return
+    if said.left_s > 0:
         mark(work, clock, Mark("resume", work.now, cause="accept"))
         return
-    stop(work, clock, "closed", why="退回时已无剩余")
+    if clock.state in LIVE:
+        stop(work, clock, "closed", why="退回时已无剩余")
     grace = law.send_back_grace(_first_limit(clock), work.calendar, work.now)
     start(work, name, issue=issue, limit=grace, urgent=PROBLEMS[issue.kind].urgent, why="验收退回")
     issue.flags = {**issue.flags, "overdue": True}
@@ -222,6 +254,19 @@ def _first_limit(clock: m.Clock) -> Limit:
     if limit is None:
         raise ValueError(f"clock {clock.id} has no start")
     return limit
+
+
+def in_frame(clock: m.Clock, seconds: float) -> Limit:
+    """Seconds of a clock's own frame as a limit of that frame."""
+    unit: law.Unit
+    match first_limit(clock).frame:
+        case "duty":
+            unit = "duty_hours"
+        case "working":
+            unit = "working_hours"
+        case _:
+            unit = "hours"
+    return Limit(seconds / 3600, unit)
 
 
 def first_limit(clock: m.Clock) -> Limit:

@@ -27,8 +27,7 @@ from patrol.rules.lifecycle import PHOTO_STAGES
 from patrol.rules.problems import FENCE_M, WORST_FIX_M
 from patrol.station import Station, Work
 
-EVIDENCE = frozenset({"before", "during", "after", "check", "accept", "send_back", "suspend", "reopen", "look_back"})
-ON_SITE = frozenset({"before", "during", "after", "check"})
+ON_SITE = frozenset({"before", "during", "after", "check", "accept"})
 SIMILAR_BITS = pictures.SIMILAR_BITS
 TIP_SIDE_PX = 2048
 CLOCK_SLACK = timedelta(minutes=10)  # a phone's clock may be this wrong before its time looks old
@@ -66,7 +65,7 @@ def take_in(station: Station, data: bytes, *, tip: bool = False) -> Shot:
         return Shot(hashlib.sha256(data).hexdigest(), picture, data)
     clean = pictures.rendition(data, TIP_SIDE_PX, **limits)
     officers = station.keys.officers
-    sealed = station.store.put(identity.seal(officers, data)) if officers else None
+    sealed = identity.seal(officers, data) if officers else None
     # a tip's own claims of place and time would point at the informant: they go with the sealed original
     shown = pictures.Picture(format="JPEG", width=picture.width, height=picture.height, phash=picture.phash)
     return Shot(hashlib.sha256(clean).hexdigest(), shown, clean, sealed)
@@ -102,7 +101,8 @@ def attach(work: Work, issue: m.Issue, stage: str, shot: Shot, claim: Claim) -> 
     work.only_one(f"photo:{shot.sha256}")
     before = work.session.scalar(select(m.Photo).where(m.Photo.sha256 == shot.sha256).limit(1))
     if before is not None:
-        if before.issue_id == issue.id and before.person_id == work.actor.person_id and before.stage == stage:
+        mine = before.issue_id == issue.id and before.person_id == work.actor.person_id
+        if mine and before.stage == stage and before.round == issue.round:
             return before  # the same phone sending the same photo again
         when = before.received_at.astimezone(SHANGHAI).strftime("%m-%d")
         raise BadInput(Fault("photo", "photo_reused", f"这张照片 {when} 用过，请重拍。"))

@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from patrol.rules import lifecycle as law
+from patrol.rules.calendar import SHANGHAI
 from patrol.rules.problems import CONFIRMED_CE90_M, PROBLEMS, WORST_FIX_M
 
 
@@ -45,7 +46,9 @@ class Case:
     actor: int | None
     roles: frozenset[str]
     body: Mapping[str, Any]
-    unit: str | None = None  # the actor's unit
+    unit: str | None = None  # the unit this sign-in acts for
+    of_units: frozenset[str] = frozenset()  # every unit the person belongs to, through whatever account
+    of_office: bool = False  # the person is of the office, through whatever account
     kind: str | None = None
     ce90_m: float | None = None
     position_confirmed: bool = False
@@ -72,6 +75,7 @@ class Case:
     closer: int | None = None
     checker: int | None = None
     named_acceptor: int | None = None
+    merged_from: str | None = None  # the state before a merge
     photos: tuple[PhotoFact, ...] = ()
     new_photos: tuple[PhotoFact, ...] = ()  # named by this step
     expected_photos: int = 0
@@ -85,7 +89,7 @@ class Case:
     has_assignment_slip: bool = False
     ended_at: datetime | None = None
     appeal_until: datetime | None = None
-    persons: frozenset[int] = frozenset()
+    other_units: frozenset[int] = frozenset()  # persons of a unit that is neither the lead unit nor the office
     split_ok: bool = False
     appeal_fits: frozenset[str] = frozenset()
     notes: Mapping[str, Any] = field(default_factory=dict)
@@ -192,7 +196,9 @@ def _lead_unit(case: Case) -> str | None:
 
 @_need("limit")
 def _limit(case: Case) -> str | None:
-    return None  # absent = the kind's own limit; a given one is parsed before it gets here
+    # absent = the kind's own limit; a given one is parsed before it gets here
+    known = case.body.get("limit") or (case.body.get("kind") or case.kind) in PROBLEMS
+    return None if known else "缺整改时限：种类未定的，请写明时限。"
 
 
 @_need("duplicate_answered")
@@ -216,14 +222,14 @@ def _screenshot(case: Case) -> str | None:
 
 @_need("not_assigner", refuses=True)
 def _not_assigner(case: Case) -> str | None:
-    if case.has_role("chief") or case.actor != case.assigner:
+    if case.actor is None or case.actor != case.assigner:
         return None
     return "您没有确认送达的权限：单子是您交办的，请换一个人确认。"
 
 
 @_need("of_lead_unit_or_signed_receipt", refuses=False)
 def _of_lead_unit_or_signed_receipt(case: Case) -> str | None:
-    if "unit" in case.roles:
+    if "unit" in case.roles and (case.own_unit or not case.has_role("office", "office_head")):
         return None if case.own_unit else "这件不归您单位签收。"
     if case.lead_reach != "paper":
         return "签收由责任单位自己办；纸质送达的单位才由办公室上传签收单。"
@@ -238,6 +244,13 @@ def _reason(case: Case) -> str | None:
 @_need("words")
 def _words(case: Case) -> str | None:
     return None if _text(case, "words") else "缺说明：请写一句。"
+
+
+@_need("of_lead_unit", refuses=True)
+def _of_lead_unit(case: Case) -> str | None:
+    if case.own_unit or not case.has_role("unit") or case.has_role("office", "office_head", "chief"):
+        return None
+    return "这一步由主办的责任单位办，协办单位请找主办单位。"
 
 
 @_need("returns_left")
@@ -375,7 +388,7 @@ def _sightings_to_split(case: Case) -> str | None:
 
 @_need("before_due")
 def _before_due(case: Case) -> str | None:
-    late = case.rectify_due is not None and case.now > case.rectify_due
+    late = case.rectify_due is not None and case.now >= case.rectify_due
     return "已过整改时限，不能再申请延期。" if late else None
 
 
@@ -413,7 +426,7 @@ def _review_on(case: Case) -> str | None:
     on = case.body.get("review_on")
     if not isinstance(on, date):
         return "缺复核日期。"
-    days = (on - case.now.date()).days
+    days = (on - case.now.astimezone(SHANGHAI).date()).days
     return None if 0 < days <= law.MAX_SUSPEND_DAYS else "复核日期要在 90 天以内、今天以后。"
 
 
@@ -462,8 +475,10 @@ def _send_back_photo(case: Case) -> str | None:
 @_need("acceptor")
 def _acceptor(case: Case) -> str | None:
     named = case.body.get("acceptor")
-    if named not in case.persons:
-        return "缺验收人，或没有这个人。"
+    if not case.lead_is_office:
+        return "责任单位不是环保办，由环保办人员验收，不用另指定。"
+    if named not in case.other_units:
+        return "缺验收人，或这个人不是外单位的。"
     if named in (case.submitter, case.actor):
         return "验收人不能是报验人，也不能是指定的人自己。"
     return None
@@ -483,8 +498,10 @@ def _four_eyes_verify(case: Case) -> str | None:
         return "您没有验收这件的权限：报验的是您。"
     if any(p.person_id == case.actor for p in case.staged("before", "during", "after", this_round=False)):
         return "您没有验收这件的权限：照片是您拍的。"
-    if not case.lead_is_office and case.unit is not None and case.unit == case.lead_unit:
+    if case.lead_unit is not None and case.lead_unit in {case.unit, *case.of_units}:
         return "您没有验收这件的权限：您是责任单位的人。"
+    if case.lead_is_office and case.of_office:
+        return "您没有验收这件的权限：责任单位就是环保办，您是环保办的人。"
     return None
 
 
@@ -499,7 +516,7 @@ def _checklist(case: Case) -> str | None:
 
 @_need("manifest")
 def _manifest(case: Case) -> str | None:
-    have = len(case.staged("before", "during", "after", this_round=False))
+    have = len(case.staged("before", "during", "after"))
     if case.expected_photos > have:
         return f"还有 {case.expected_photos - have} 张照片没传到，传齐再验收。"
     return None
@@ -522,11 +539,33 @@ def _not_still_visible(case: Case) -> str | None:
     return None
 
 
+# what makes even the acceptor's own photo no look at this place and time
+NO_LOOK = frozenset({"elsewhere", "old", "similar"})
+
+
+def _own_look(case: Case) -> bool:
+    return any(p.stage == "accept" and p.person_id == case.actor and not p.flags & NO_LOOK for p in case.new_photos)
+
+
 @_need("own_photo_if_flagged")
 def _own_photo_if_flagged(case: Case) -> str | None:
     flagged = any(p.flags for p in case.staged("before", "during", "after"))
-    if (flagged or case.still_visible) and not any(p.stage == "accept" for p in case.new_photos):
-        return "照片有疑点，验收要附您自己拍的照片或复飞。"
+    if (flagged or case.still_visible) and not _own_look(case):
+        return "照片有疑点，验收要附您自己现在到现场拍的照片。"
+    return None
+
+
+@_need("own_photo_if_seen_again")
+def _own_photo_if_seen_again(case: Case) -> str | None:
+    if case.still_visible and not _own_look(case):
+        return "验收后又有人看到同一问题，销号要附您自己现在到现场拍的照片。"
+    return None
+
+
+@_need("seen_again_if_verified")
+def _seen_again_if_verified(case: Case) -> str | None:
+    if case.state == "verified" and not case.still_visible:
+        return "已验收的，只有又被看到的才能退回；要重办请销号后重开。"
     return None
 
 
@@ -610,7 +649,7 @@ def _look_back_finding(case: Case) -> str | None:
 CONDITIONS: dict[str, Callable[[Case], bool]] = {
     "always": lambda case: True,
     "after_reported": lambda case: case.state != "reported",
-    "past_assigned": lambda case: case.state in ("supervised", "rectified", "verified"),
+    "past_assigned": lambda case: (case.merged_from or case.state) in ("supervised", "rectified", "verified"),
     "first_extension": lambda case: case.extensions == 0,
     "reporter_asks": lambda case: case.has_role("reporter"),
     "office_asks": lambda case: not case.as_grid,

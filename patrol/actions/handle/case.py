@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlalchemy import select
 
-from geodata.merge import apart_m
+from geodata.errors import GeoError
+from geodata.merge import apart_m, outline_facts
 from patrol import models as m
 from patrol.actions import clocks, photos, siting
 from patrol.errors import BadInput, Fault
@@ -36,6 +37,9 @@ def gather(work: Work, issue: m.Issue, row: Step, body: dict[str, Any]) -> tuple
             moved = apart_m(at.lon, at.lat, None, issue.lon, issue.lat, None)
         else:
             moved = 0.0
+    elif body.get("outline") and issue.lon is not None and issue.lat is not None:
+        moved = _outline_moved_m(issue, body["outline"])
+    units, of_office = memberships(work) if row.name in ("verify", "close") else (frozenset(), False)
     limit_s = extended_s = asked_s = 0
     if rectify is not None:
         base = clocks.first_limit(rectify)
@@ -50,6 +54,7 @@ def gather(work: Work, issue: m.Issue, row: Step, body: dict[str, Any]) -> tuple
         roles.add("named")
     case = Case(
         state=issue.state, now=work.now, actor=actor.person_id, roles=frozenset(roles), body=body, unit=actor.unit,
+        of_units=units, of_office=of_office, merged_from=issue.merged_from,
         kind=issue.kind, ce90_m=UNKNOWN_ACCURACY_M if issue.accuracy_m is None else issue.accuracy_m,
         position_confirmed=issue.position_confirmed, has_position=issue.lon is not None, lead_unit=issue.lead_unit,
         assisting=tuple(issue.assisting), lead_reach=unit.reach if unit else "account",
@@ -66,10 +71,10 @@ def gather(work: Work, issue: m.Issue, row: Step, body: dict[str, Any]) -> tuple
         known_units=frozenset(place.units), area_m2=issue.area_m2,
         has_assignment_slip=_has_slip(work, issue), ended_at=issue.ended_at,
         parent_ok=_parent(work, issue, body) is not None if row.name == "merge" else False,
-        persons=_persons(work) if row.name == "name_acceptor" else frozenset(),
+        other_units=_other_units(work, issue) if row.name == "name_acceptor" else frozenset(),
         split_ok=_split_ok(work, issue, body) if row.name == "split" else False,
         appeal_fits=_appeal_fits(work, issue) if row.name == "appeal" else frozenset(),
-        appeal_until=_appeal_until(work, issue) if row.name == "appeal" else None,
+        appeal_until=_appeal_until(work, issue, str(body.get("against") or "")) if row.name == "appeal" else None,
     )  # fmt: skip
     return case, named
 
@@ -134,8 +139,45 @@ def _parent(work: Work, issue: m.Issue, body: dict[str, Any]) -> m.Issue | None:
     return parent if parent.state == "closed" and fresh else None
 
 
-def _persons(work: Work) -> frozenset[int]:
-    return frozenset(work.session.scalars(select(m.Person.id)))
+def _other_units(work: Work, issue: m.Issue) -> frozenset[int]:
+    """Persons who hold a way in for another unit, and none for the lead unit or the office."""
+    other: set[int] = set()
+    ours: set[int] = set()
+    for person_id, roles, unit in ways_in(work):
+        if unit == issue.lead_unit or set(roles) & set(OFFICE):
+            ours.add(person_id)
+        elif unit is not None:
+            other.add(person_id)
+    return frozenset(other - ours)
+
+
+OFFICE = ("office", "office_head")
+
+
+def ways_in(work: Work, person_id: int | None = None) -> list[tuple[int, list[str], str | None]]:
+    """Every account and token in force, as (person, roles, unit)."""
+    accounts = select(m.Account.person_id, m.Account.roles, m.Account.unit).where(m.Account.active.is_(True))
+    tokens = select(m.Token.person_id, m.Token.role, m.Token.unit).where(m.Token.revoked_at.is_(None))
+    if person_id is not None:
+        accounts, tokens = accounts.where(m.Account.person_id == person_id), tokens.where(m.Token.person_id == person_id)
+    ways = [(who, list(roles), unit) for who, roles, unit in work.session.execute(accounts)]
+    return ways + [(who, [role], unit) for who, role, unit in work.session.execute(tokens)]
+
+
+def memberships(work: Work) -> tuple[frozenset[str], bool]:
+    """The units the acting person belongs to, and whether to the office: by every way in, not by this one alone."""
+    ways = ways_in(work, work.actor.person_id) if work.actor.person_id is not None else []
+    roles = set(work.actor.roles).union(*(set(held) for _, held, _ in ways))
+    units = {work.actor.unit, *(unit for _, _, unit in ways)} - {None}
+    return frozenset(unit for unit in units if unit), bool(roles & set(OFFICE))
+
+
+def _outline_moved_m(issue: m.Issue, outline: dict[str, Any]) -> float | None:
+    try:
+        lon, lat, _ = outline_facts(outline)
+    except GeoError:
+        return 0.0  # the step itself says what is wrong with it
+    return apart_m(lon, lat, None, issue.lon or 0.0, issue.lat or 0.0, None)
 
 
 def _split_ok(work: Work, issue: m.Issue, body: dict[str, Any]) -> bool:
@@ -148,17 +190,33 @@ def _appeal_fits(work: Work, issue: m.Issue) -> frozenset[str]:
     fits: set[str] = {name for name in ("dismissed", "transferred") if issue.state == name}
     if any(clock.state in ("met_late", "missed") or _late_now(work, clock) for clock in clocks.of(work, issue)):
         fits.add("late")
-    events = set(work.session.scalars(select(m.Trail.event).where(m.Trail.issue_id == issue.id)))
-    fits |= {name for name, event in (("refused_return", "refused"), ("sent_back", "sent_back")) if event in events}
-    return frozenset(fits)
+    return frozenset(fits | {name for name in ("refused_return", "sent_back") if _told_at(work, issue, name)})
+
+
+def _told_at(work: Work, issue: m.Issue, against: str) -> datetime | None:
+    """When the last refused return or send-back was told."""
+    event = {"refused_return": "refused", "sent_back": "sent_back"}[against]
+    lines = work.session.scalars(
+        select(m.Trail).where(m.Trail.issue_id == issue.id, m.Trail.event == event).order_by(m.Trail.seq.desc())
+    )
+    wanted = (line for line in lines if against == "sent_back" or (line.facts or {}).get("step") == "return")
+    return next((line.at for line in wanted), None)
 
 
 def _late_now(work: Work, clock: m.Clock) -> bool:
     return clock.state == "running" and clock.due_at is not None and clock.due_at <= work.now
 
 
-def _appeal_until(work: Work, issue: m.Issue) -> datetime | None:
-    base = issue.ended_at or issue.changed_at
+def _appeal_until(work: Work, issue: m.Issue, against: str) -> datetime | None:
+    """The end of the time to appeal, counted from what is appealed and from nothing the appellant does since."""
+    base = issue.ended_at
+    if against in ("refused_return", "sent_back"):
+        base = _told_at(work, issue, against)
+    elif base is None:
+        late = [c.due_at for c in clocks.of(work, issue) if c.state in ("met_late", "missed") or _late_now(work, c)]
+        base = max((due for due in late if due is not None), default=None)
+    if base is None:
+        return None
     if work.actor.has("unit"):
         return work.calendar.add(base, law.UNIT_APPEAL_WORKING_DAYS * work.calendar.working_day_s, "working")
     return base + timedelta(days=law.REPORTER_APPEAL_DAYS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -12,7 +14,7 @@ from patrol import models as m
 from patrol.actions import clocks, siting
 from patrol.actions.handle import papers
 from patrol.actions.handle.case import parent_of
-from patrol.actions.handle.steps import Doing, Done, flag, reopen, step, take_site, unflag
+from patrol.actions.handle.steps import Doing, Done, begin_receive, flag, reopen, step, take_site, unflag
 from patrol.actions.report import lock, open_issue
 from patrol.errors import BadInput, Fault, WrongStep
 from patrol.rules import clocks as law
@@ -80,26 +82,39 @@ def _split(doing: Doing) -> Done:
         row.issue_id = child.id
         for photo in work.session.scalars(select(m.Photo).where(m.Photo.sighting_id == row.id)):
             photo.issue_id = child.id
-    _inherit(work, issue, child)
+    _inherit(doing, child)
     return Done("split", {"child": child.number, "sightings": [row.id for row in rows]})
 
 
-def _inherit(work: Work, issue: m.Issue, child: m.Issue) -> None:
+def _inherit(doing: Doing, child: m.Issue) -> None:
     """The child keeps the earliest due: it runs on the parent's own clocks, not on fresh ones."""
+    work, issue = doing.work, doing.issue
+    if issue.state != "reported" and issue.lead_unit is None:
+        return  # handled on the spot: nobody was ever told to rectify, so the child is a fresh report
     for clock in clocks.of(work, child):
         if clock.state in clocks.LIVE:
             clocks.stop(work, clock, "cancelled", why="随原件计时")
-    if issue.state != "reported":
-        child.lead_unit, child.assisting = issue.lead_unit, list(issue.assisting)
-        child.assigner_id, child.assigned_at = issue.assigner_id, issue.assigned_at
-        child.position_confirmed, child.state = issue.position_confirmed, "assigned"
-    names = ("check", "push") if issue.state == "reported" else ("push", "on_site", "rectify")
-    for clock in clocks.of(work, issue):
-        if clock.name in names and (clock.state in clocks.LIVE or clock.name in ("on_site", "rectify")):
-            twin = clocks.start(work, clock.name, issue=child, limit=clocks.first_limit(clock))
-            keep = [raw for raw in clock.marks if raw["kind"] not in ("stop",)]
-            twin.marks, twin.calendar, twin.fired = keep, clock.calendar, clock.fired
-            clocks.refresh_all(work, [twin])
+    for name in ("check", "push", "rectify"):
+        known = clocks.live(work, issue, name) if name != "rectify" else clocks.last(work, issue, name)
+        if known is not None:
+            clocks.twin(work, known, child)
+    if issue.state == "reported":
+        return
+    # it is a thing of its own now: dispatched to the same unit by a slip of its own, and somebody must go there
+    child.lead_unit, child.assisting = issue.lead_unit, list(issue.assisting)
+    child.assigner_id, child.assigned_at = issue.assigner_id, issue.assigned_at or work.now
+    child.position_confirmed, child.state, child.step_at = issue.position_confirmed, "assigned", work.now
+    if "suspended" in issue.flags:
+        flag(child, "suspended", issue.flags["suspended"])
+        child.suspended_until = issue.suspended_until
+    walked = clocks.live(work, issue, "on_site")
+    if walked is not None:
+        clocks.twin(work, walked, child)
+    else:
+        clocks.apply(work, child, ("start:on_site",))
+    begin_receive(work, child)
+    own = replace(doing, issue=child, body={}, photos=[], extra={})
+    work.tell("assigned", child, moves=True, slip=papers.assignment(own), by="split", lead_unit=child.lead_unit)
 
 
 @step("merge")
@@ -119,9 +134,11 @@ def _merge(doing: Doing) -> Done:
         photo.issue_id = parent.id
     parent.tips_only = parent.tips_only and child.tips_only
     child.merged_from, child.parent_id = child.state, parent.id
-    flag(child, "moved", {"sightings": [row.id for row in sightings], "photos": [row.id for row in photos]})
-    _take_earlier_due(work, parent, child)
+    moved: dict[str, Any] = {"sightings": [row.id for row in sightings], "photos": [row.id for row in photos]}
+    rebased = _take_earlier_due(work, parent, child)
+    flag(child, "moved", moved | ({"parent_limit": rebased} if rebased else {}))
     work.tell("merged", parent, moves=True, child=child.number, sightings=len(sightings))
+    _still_there(work, parent, sightings)
     return Done("merged", {"parent": parent.number}, to="merged")
 
 
@@ -137,18 +154,54 @@ def _reopen_parent(work: Work, parent: m.Issue) -> None:
     work.tell("reopened", parent, moves=True, slip=slip, by="merge", round=parent.round)
 
 
-def _take_earlier_due(work: Work, parent: m.Issue, child: m.Issue) -> None:
-    ours, theirs = clocks.live(work, parent, "rectify"), clocks.live(work, child, "rectify")
-    if ours is None or theirs is None or ours.due_at is None or theirs.due_at is None or ours.due_at <= theirs.due_at:
+def _still_there(work: Work, parent: m.Issue, sightings: list[m.Sighting]) -> None:
+    """A merge must not hide that the thing was seen after the parent's work was said to be done."""
+    if parent.state not in ("rectified", "verified"):
         return
-    said = clocks.reading(work, ours)
-    base = clocks.first_limit(ours)
+    later = [row for row in sightings if parent.after_at is None or row.received_at > parent.after_at]
+    if later:
+        flag(parent, "still_visible", work.now.isoformat())
+        work.tell("still_visible", parent, moves=True, sighting=later[-1].id)
+
+
+def _take_earlier_due(work: Work, parent: m.Issue, child: m.Issue) -> dict[str, Any] | None:
+    """Let the parent run on what the child had left, if that is less; returns what the parent had before."""
+    ours, theirs = clocks.live(work, parent, "rectify"), clocks.live(work, child, "rectify")
+    if theirs is None:
+        return None
+    if ours is None:
+        if parent.state != "reported":
+            return None
+        # not dispatched yet: the due waits on the issue until its own limit starts
+        due = theirs.due_at or work.now + timedelta(seconds=max(0, clocks.reading(work, theirs).left_s))
+        known = parent.flags.get("due_by")
+        flag(parent, "due_by", min(filter(None, (known, due.astimezone(UTC).isoformat()))))
+        return None
+    said, base = clocks.reading(work, ours), clocks.first_limit(ours)
+    if theirs.due_at is not None:
+        left = work.calendar.between(work.now, theirs.due_at, base.frame)
+    elif clocks.first_limit(theirs).frame == base.frame:
+        left = max(0, clocks.reading(work, theirs).left_s)
+    else:
+        return None
+    if left >= said.left_s:
+        return None
     grown = sum(each.limit.seconds(work.calendar) for each in clocks.marks_of(ours)
                 if each.kind == "extend" and each.limit)  # fmt: skip
-    left = work.calendar.between(work.now, theirs.due_at, base.frame)
-    seconds = max(60, said.used_s + left - grown)
-    unit = {"continuous": "hours", "duty": "duty_hours", "working": "working_hours"}[base.frame]
-    clocks.mark(work, ours, Mark("rebase", work.now, limit=Limit(seconds / 3600, unit), why="并案取早"))  # type: ignore[arg-type]  # one of Unit
+    limit = clocks.in_frame(ours, max(60, said.used_s + left - grown))
+    clocks.mark(work, ours, Mark("rebase", work.now, limit=limit, why="并案取早"))
+    return {"clock": ours.id, "was": base.to_json(), "now": limit.to_json()}
+
+
+def _give_back(work: Work, moved: dict[str, Any]) -> None:
+    """Undo what the merge took from the parent's limit, unless another act has changed it since."""
+    taken = moved.get("parent_limit")
+    if taken is None:
+        return
+    clock = work.session.get(m.Clock, taken["clock"])
+    if clock is None or clock.state not in clocks.LIVE or clocks.first_limit(clock).to_json() != taken["now"]:
+        return
+    clocks.mark(work, clock, Mark("rebase", work.now, limit=Limit.from_json(taken["was"]), why="拆并还原"))
 
 
 @step("unmerge")
@@ -166,5 +219,6 @@ def _unmerge(doing: Doing) -> Done:
     back = child.merged_from
     child.parent_id, child.merged_from, child.ended_at = None, None, None
     unflag(child, "moved")
+    _give_back(work, moved)
     work.tell("unmerged", parent, moves=True, child=child.number)
     return Done("unmerged", {"parent": parent.number, "back_to": back}, to=back)

@@ -17,8 +17,8 @@ from sqlalchemy.orm.attributes import flag_modified
 from patrol import models as m
 from patrol.actions import clocks, photos
 from patrol.actions.handle import joining
-from patrol.actions.handle.case import gather, is_acting_head
-from patrol.actions.handle.steps import APPLY, Doing
+from patrol.actions.handle.case import gather, is_acting_head, ways_in
+from patrol.actions.handle.steps import APPLY, Doing, unflag
 from patrol.errors import BadInput, Fault, Missing, NeedsVersion, Refused, Stale, WrongStep
 from patrol.rules import evidence, forms, lifecycle, rights
 from patrol.rules.clocks import Limit
@@ -54,6 +54,8 @@ def in_scope(work: Work, issue: m.Issue) -> bool:
     actor = work.actor
     if actor.has("system", "rule", "ladder", "reporter"):
         return True
+    if actor.person_id is not None and actor.person_id == issue.acceptor_id:
+        return True  # the acceptor a chief named, of whatever unit
     return rights.in_scope(
         actor.roles, actor.unit, actor.grids, lead_unit=issue.lead_unit, assisting=issue.assisting, grid=issue.grid,
         assigned=issue.assigned_at is not None,
@@ -152,7 +154,7 @@ def _ask(
     approval = APPROVALS[name]
     request = m.Request(
         issue_id=issue.id, step=row.name, approval=name, rung=0, asker_id=work.actor.person_id,
-        asker_sighting_id=sighting.id if sighting else None, asker_role=work.actor.role[:16],
+        asker_sighting_id=sighting.id if sighting else None, asker_role=_asked_as(work, row),
         body={**body, "photos": [photo.ref for photo in named]}, version=1, asked_at=work.now, state="open", words="",
     )  # fmt: skip
     work.session.add(request)
@@ -165,6 +167,14 @@ def _ask(
         issue.flags = {**issue.flags, "appealed": request.id}
     work.tell("asked", issue, step=row.name, request=request.id, approval=name, reason=body.get("reason", ""))
     return request
+
+
+def _asked_as(work: Work, row: Step) -> str:
+    """The roles the asking rests on, whole words within the column."""
+    roles = sorted(work.actor.roles & set(row.who)) or sorted(work.actor.roles)
+    while len(",".join(roles)) > 16:
+        roles.pop()
+    return ",".join(roles)
 
 
 def find_request(work: Work, request_id: int) -> tuple[m.Request, m.Issue]:
@@ -189,12 +199,18 @@ def approve(work: Work, request_id: int, body: Mapping[str, Any], version: int |
     decider = work.actor
     values = {**asked, **{name: value for name, value in extra.items() if name not in ("photos", "words")}}
     case, named = _asked_case(work, issue, row, request, values)
-    if row.name == "return" and "lead_unit" not in extra:
-        raise BadInput(Fault("/lead_unit", "lead_unit", "准予退回要同时指定新的责任单位。"))
+    if row.name == "return":
+        if "lead_unit" not in extra:
+            raise BadInput(Fault("/lead_unit", "lead_unit", "准予退回要同时指定新的责任单位。"))
+        wrong = [(code, evidence.NEEDS[code](case)) for code in ("lead_unit", "other_unit")]
+        if faults := [Fault("/lead_unit", code, sentence) for code, sentence in wrong if sentence]:
+            raise BadInput(faults, step=row.verb)
     if row.name == "transfer":
-        receipts = _receipts(work, issue, extra)
+        receipts = _receipts(work, issue, extra, request.asked_at)
         if not receipts:
             raise BadInput(Fault("/photos", "receipt", "缺接收单位的签收单照片。"))
+        for receipt in receipts:
+            receipt.step = row.name
     _check_asked(row, case, request)
     _settle(work, request, "approved", extra.get("words", ""))
     work.actor = replace(decider, roles=decider.roles | {"decider"})
@@ -210,6 +226,14 @@ def refuse(work: Work, request_id: int, body: Mapping[str, Any], version: int | 
     extra = _read(("words", "client_id"), body)
     if not extra.get("words"):
         raise BadInput(Fault("/words", "words", "不予批准要写明理由。"))
+    if request.approval == "office_day":
+        # a reporter is turned away by two persons: the first says so, another confirms
+        if request.decider_id is None:
+            request.decider_id, request.words, request.version = work.actor.person_id, extra["words"], request.version + 1
+            work.tell("refusal_asked", issue, request=request.id, step=request.step, words=extra["words"])
+            return Result(issue, request)
+        if request.decider_id == work.actor.person_id:
+            raise Refused("不予重开要由两个人定：您已提出，请另一个人确认。", "own_refusal")
     _settle(work, request, "refused", extra["words"])
     _drop_appeal(issue, request)
     work.tell("refused", issue, moves=False, request=request.id, step=request.step, words=extra["words"])
@@ -242,8 +266,11 @@ def _deciding(work: Work, request_id: int, version: int | None) -> tuple[m.Reque
     roles = set(work.actor.roles) | ({"office_head"} if is_acting_head(work) else set())
     if not roles & set(may):
         raise Refused(f"这份申请要由{APPROVALS[request.approval].zh}批。")
-    if request.approval == "inspector" and not work.actor.has("inspector") and _acted(work, issue):
-        raise Refused("您办过这件，申诉要由没办过的人定。")
+    if request.approval == "inspector" and not work.actor.has("inspector"):
+        if inspector_appointed(work):
+            raise Refused("申诉由督察员定。")
+        if _acted(work, issue):
+            raise Refused("您办过这件，申诉要由没办过的人定。")
     return request, issue
 
 
@@ -251,6 +278,11 @@ def deciders(request: m.Request) -> tuple[str, ...]:
     """The roles that may decide a request now: its own rung and every higher one."""
     rungs = APPROVALS[request.approval].rungs
     return tuple(dict.fromkeys(role for rung in rungs[: request.rung + 1] for role in rung))
+
+
+def inspector_appointed(work: Work) -> bool:
+    """Whether anybody holds a way in as inspector; a chief decides appeals only where nobody does."""
+    return any("inspector" in roles for _, roles, _ in ways_in(work))
 
 
 def _acted(work: Work, issue: m.Issue) -> bool:
@@ -290,11 +322,12 @@ def _check_asked(row: Step, case: Case, request: m.Request) -> None:
         raise BadInput([Fault(lack.code, lack.code, lack.sentence) for lack in missing], step=row.verb)
 
 
-def _receipts(work: Work, issue: m.Issue, extra: dict[str, Any]) -> list[m.Photo]:
+def _receipts(work: Work, issue: m.Issue, extra: dict[str, Any], asked_at: datetime) -> list[m.Photo]:
+    """The receiver's receipt: sent since the asking, and no other paper's."""
     refs = extra.get("photos") or []
-    query = select(m.Photo).where(m.Photo.issue_id == issue.id, m.Photo.stage == "receipt")
-    rows = list(work.session.scalars(query))
-    return [p for p in rows if p.ref in refs] if refs else [p for p in rows if p.step is None]
+    query = select(m.Photo).where(m.Photo.issue_id == issue.id, m.Photo.stage == "receipt", m.Photo.step.is_(None))
+    rows = [p for p in work.session.scalars(query) if p.received_at >= asked_at]
+    return [p for p in rows if p.ref in refs] if refs else rows
 
 
 def _do(
@@ -316,6 +349,10 @@ def _do(
     issue.state = to
     if to in lifecycle.ENDS:
         issue.ended_at = work.now
+    if to not in ("assigned", "supervised", "merged"):
+        # nothing is suspended that nobody works on; its review date must not speak up later
+        issue.suspended_until = None
+        unflag(issue, "suspended")
     if "manifest" in case.body:
         issue.expected_photos = max(issue.expected_photos, int(case.body["manifest"]))
     for photo in named:
@@ -336,6 +373,28 @@ def _do(
         facts |= {"request": request.id, "asker": request.asker_id}
     work.tell(done.event, issue, moves=True, slip=slip, **facts)
     flag_modified(issue, "flags")
+    _lapse(work, issue, handed_over=row.name in ("return", "reassign"))
+
+
+def _lapse(work: Work, issue: m.Issue, *, handed_over: bool) -> None:
+    """Open requests that no decision can carry out any more end unanswered: neither granted nor refused.
+
+    A unit's own requests end when the work is taken from it. What only waits for acceptance stays open: the work
+    may come back.
+    """
+    open_ = select(m.Request).where(m.Request.issue_id == issue.id, m.Request.state == "open")
+    for request in work.session.scalars(open_.order_by(m.Request.id)).all():
+        from_ = lifecycle.STEPS[request.step].from_
+        fits = issue.state in from_ or (issue.state == "rectified" and "supervised" in from_)
+        by_unit = "unit" in request.asker_role.split(",") and request.step != "appeal"
+        if fits and not (handed_over and by_unit):
+            continue
+        request.state, request.version = "lapsed", request.version + 1
+        for clock in work.session.scalars(select(m.Clock).where(m.Clock.request_id == request.id)):
+            if clock.state in clocks.LIVE:
+                clocks.stop(work, clock, "cancelled")
+        _drop_appeal(issue, request)
+        work.tell("lapsed", issue, request=request.id, step=request.step)
 
 
 def _printed(work: Work, slip: m.Slip) -> list[m.Photo]:

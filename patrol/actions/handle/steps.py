@@ -10,6 +10,7 @@ from typing import Any
 from patrol import models as m
 from patrol.actions import clocks, photos, siting
 from patrol.actions.handle import aftermath, papers
+from patrol.errors import BadInput, Fault
 from patrol.rules import lifecycle
 from patrol.rules.calendar import SHANGHAI
 from patrol.rules.evidence import Case
@@ -216,8 +217,8 @@ def _supervise(doing: Doing) -> Done:
 def _both_halves(doing: Doing, finding: str, facts: dict[str, Any]) -> Done:
     work, issue = doing.work, doing.issue
     if finding == "gone":
-        for photo in doing.work.session.scalars(papers.photos_of(issue, "before", "check")):
-            if photo.person_id == issue.checker_id:
+        for photo in work.session.scalars(papers.photos_of(issue, "before", "check")):
+            if photo.step == "supervise_gone" and photo.round == issue.round:
                 photo.stage = "after"  # today's picture; the sighting's own stands as before
         issue.submitter_id, issue.after_at = issue.checker_id, work.now
         flag(issue, "cleared")
@@ -262,10 +263,15 @@ def _extend(doing: Doing) -> Done:
 def _suspend(doing: Doing) -> Done:
     issue, on = doing.issue, doing.body["review_on"]
     until = datetime.combine(on, time(0), SHANGHAI)
+    if until <= doing.work.now:
+        raise BadInput(Fault("/review_on", "review_on", "复核日期已过，请责任单位重新申请。"))
+    # asked while it is suspended it is a renewal: the old pause ends and the new one begins at one instant
+    renewal = ("resume:on_site", "resume:rectify") if "suspended" in issue.flags else ()
     issue.suspended_until = until
     flag(issue, "suspended", {"condition": doing.body["condition"], "until": on.isoformat()})
     facts = {"condition": doing.body["condition"], "review_on": on.isoformat()}
-    return Done("suspended", facts, given={"cause": "suspend", "until": until})
+    facts["renewed"] = bool(renewal)
+    return Done("suspended", facts, effects=(*renewal, *doing.row.clocks), given={"cause": "suspend", "until": until})
 
 
 @step("resume")
@@ -290,8 +296,9 @@ def _submit(doing: Doing) -> Done:
 def _send_back(doing: Doing) -> Done:
     issue = doing.issue
     issue.round += 1
-    issue.submitter_id = issue.acceptor_id = issue.after_at = None
-    unflag(issue, "still_visible")
+    issue.submitter_id = issue.verifier_id = issue.acceptor_id = issue.after_at = None
+    issue.expected_photos = 0  # a phone that was lost on the way must not hold up the next round
+    unflag(issue, "still_visible", "checklist")
     if issue.round >= lifecycle.PRESS_AT_ROUND:
         flag(issue, "pressed", {"by": "round", "round": issue.round})
     return Done("sent_back", {"round": issue.round}, given={"cause": "accept"}, slip=papers.supervision)
@@ -316,6 +323,8 @@ def _verify(doing: Doing) -> Done:
 @step("close")
 def _close(doing: Doing) -> Done:
     doing.issue.closer_id = doing.actor
+    if doing.body.get("looked_again"):
+        unflag(doing.issue, "still_visible")
     return Done("closed", {}, slip=papers.closure)
 
 
@@ -360,6 +369,7 @@ def reopen(work: Work, issue: m.Issue, row: Step) -> Done:
     issue.half1, issue.half2 = None, False
     issue.submitter_id = issue.verifier_id = issue.closer_id = issue.acceptor_id = issue.checker_id = None
     issue.ended_at = issue.after_at = None
+    issue.expected_photos = 0
     unflag(issue, "forced", "checklist", "dismiss_reason", "receiving_body", "still_visible", "cleared", "here")
     flag(issue, "reopened", int(issue.flags.get("reopened", 0)) + 1)
     if to == "reported" or issue.lead_unit is None:
