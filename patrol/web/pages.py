@@ -8,6 +8,7 @@ from flask import Flask, request
 
 from patrol.queries.words import shown
 from patrol.station import Station
+from patrol.web import phone
 
 
 def install_pages(app: Flask, station: Station) -> None:
@@ -22,3 +23,5 @@ def install_pages(app: Flask, station: Station) -> None:
     def _shared() -> dict[str, Any]:
         return {"now": shown(station.now()), "lang": "zh-CN", "tip_phone": station.place.hotline, "place": station.place,
                 "path": request.path}  # fmt: skip
+
+    app.register_blueprint(phone.bp)
