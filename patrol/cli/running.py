@@ -21,8 +21,12 @@ def serve(host: str | None, port: int | None, no_worker: bool) -> int:
     from patrol.serve import serve as start
 
     settings = knobs(host=host, port=port)
-    bring_up(quiet=True)
-    return start(settings, with_worker=not no_worker) or 0
+    if settings.is_sqlite:
+        bring_up(quiet=True)  # one machine, one program: its tables are brought along without being asked
+    else:
+        with station():
+            pass  # several programs share these tables: they are changed only by `migrate`
+    return start(settings, with_worker=not no_worker)
 
 
 @click.command()

@@ -7,10 +7,15 @@ see is an end that was cut before the head it led to was ever anchored or printe
 
 from __future__ import annotations
 
+import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from sqlalchemy import Connection
 
 from patrol.queries.trail_anchors import Anchors, read_anchors
 from patrol.queries.trail_lines import Count, Walk
@@ -82,6 +87,13 @@ def verify(work: Work, anchors_file: Path | None) -> TrailReport:
     if work.dialect == "postgresql":
         work.session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
     connection = work.session.connection()
+    with _any_text(connection):
+        _check(work, connection, anchors, report)
+    report.seconds = time.monotonic() - began_s
+    return report
+
+
+def _check(work: Work, connection: Connection, anchors: Anchors, report: TrailReport) -> None:
     for subject, seq, head, where in connection.exec_driver_sql(
         "SELECT subject, seq, head, place FROM anchor"
     ):
@@ -93,13 +105,22 @@ def verify(work: Work, anchors_file: Path | None) -> TrailReport:
     for subject, seq, code, sentence in walk.faults(count):
         report.broken.append(Broken(subject, seq, code, sentence))
     report.lines, report.subjects, report.erased, report.heads = (
-        count.lines,
-        count.subjects,
-        count.erased,
-        walk.heads,
-    )
+        count.lines, count.subjects, count.erased, walk.heads,
+    )  # fmt: skip
     report.slips, faults = check_slips(connection, work.keys.check)
     faults += check_numbers(connection)
     report.broken += [Broken(subject, None, code, sentence) for subject, code, sentence in faults]
-    report.seconds = time.monotonic() - began_s
-    return report
+
+
+@contextmanager
+def _any_text(connection: Connection) -> Iterator[None]:
+    """Let SQLite hand out text that is no UTF-8: it must become a finding, not the end of the search."""
+    raw = connection.connection.driver_connection
+    if not isinstance(raw, sqlite3.Connection):
+        yield
+        return
+    raw.text_factory = lambda data: data.decode("utf-8", "replace")
+    try:
+        yield
+    finally:
+        raw.text_factory = str

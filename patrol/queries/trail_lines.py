@@ -117,6 +117,9 @@ class Walk:
                 f"{name} 台账第 {chain.broken_at} 行{chain.broke.words}。",
             )
             return
+        if any(seq < 1 for seq in chain.wanted):
+            yield subject, None, "anchor", f"{name}：有一处外存校验或单据所指的行号不成样子，被改过。"
+            return
         cut = min((seq for seq in chain.wanted if seq > chain.seq), default=None)
         if cut is not None:
             where = next(iter(chain.wanted[cut].values()))

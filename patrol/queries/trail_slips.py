@@ -28,8 +28,7 @@ def slip_anchors(connection: Connection, anchors: Anchors) -> None:
     """A slip names the head it was frozen on: as good as any anchor, for it hangs on somebody's wall."""
     rows = connection.exec_driver_sql("SELECT issue_id, trail_seq, trail_head, number FROM slip")
     for issue_id, seq, head, number in rows:
-        if seq:
-            anchors.add(f"issue:{issue_id}", seq, head, f"单据 {number}")
+        anchors.add(f"issue:{issue_id}", seq, head, f"单据 {number}")
 
 
 def check_slips(connection: Connection, key: bytes) -> tuple[int, list[Fault]]:
@@ -49,18 +48,30 @@ def check_slips(connection: Connection, key: bytes) -> tuple[int, list[Fault]]:
             wrong = "unreadable", "有一格读不出来，被改过"
         if wrong:
             faults.append((f"slip:{number}", wrong[0], f"单据 {number} {wrong[1]}。"))
-        series[(str(row[3]), row[4])][row[5]][row[6]] = (row[0], row[12], number)
-    last = {
-        str(name): value for name, value in connection.exec_driver_sql("SELECT series, last FROM counter")
-    }
+        year, serial, revision = row[4:7]
+        if isinstance(year, int) and isinstance(serial, int) and isinstance(revision, int):
+            series[(str(row[3]), year)][serial][revision] = (row[0], row[12], number)
+    last = _counters(connection, faults)
     for (kind, year), serials in series.items():
-        faults += _gaps(kind, year, serials, last.get(f"slip:{kind}:{year}"))
-    for name, value in last.items():
-        letters, _, rest = name.partition(":")
-        kind, _, year_ = rest.partition(":")
-        if letters == "slip" and value and (kind, int(year_)) not in series:
-            faults.append((name, "slips_gone", f"{year_} 年 {kind} 单据开过 {value} 号，库里一份也没有了。"))
+        faults += _gaps(kind, year, serials, last.get(("slip", kind, year), 0))
+    for (what, kind, year), value in last.items():
+        if what == "slip" and value and (kind, year) not in series:
+            name = f"slip:{kind}:{year}"
+            faults.append((name, "gap", f"{year} 年 {kind} 单据开过 {value} 号，库里一份也没有了。"))
     return count, faults
+
+
+def _counters(connection: Connection, faults: list[Fault]) -> dict[tuple[str, str, int], int]:
+    """(`slip` or `issue`, kind, year) -> the last number given out."""
+    last = {}
+    for series, value in connection.exec_driver_sql("SELECT series, last FROM counter"):
+        what, _, rest = str(series).partition(":")
+        kind, _, year = rest.rpartition(":")
+        if year.isdecimal() and isinstance(value, int):
+            last[(what, kind, int(year))] = value
+        elif what in ("slip", "issue"):
+            faults.append((str(series), "counter", f"取号记录 {series} 读不出来，被改过。"))
+    return last
 
 
 def _fault_of(row: Any, key: bytes) -> tuple[str, str] | None:
@@ -89,15 +100,15 @@ def _seconds(at: Any) -> datetime:
 
 
 def _gaps(
-    kind: str, year: int, serials: dict[int, dict[int, tuple[int, Any, str]]], last: Any
+    kind: str, year: int, serials: dict[int, dict[int, tuple[int, Any, str]]], last: int
 ) -> list[Fault]:
     """Numbers without gaps, revisions without gaps, each superseded by the next."""
     faults: list[Fault] = []
     name = f"slip:{kind}:{year}"
-    gone = [serial for serial in range(1, max([*serials, last or 0]) + 1) if serial not in serials]
+    gone = [serial for serial in range(1, max([*serials, last]) + 1) if serial not in serials]
     if gone:
         faults.append((name, "gap", f"{year} 年 {kind} 单据缺号：{_listed(gone)}。"))
-    if last is None or max(serials) > last:
+    if max(serials) > last:
         faults.append((name, "counter", f"{year} 年 {kind} 单据的取号记录（{last}）比已有的号还小。"))
     for serial, revisions in serials.items():
         for revision in range(1, max(revisions) + 1):
@@ -121,16 +132,16 @@ def check_numbers(connection: Connection) -> list[Fault]:
             faults.append((str(number), "number", f"问题编号 {number} 不成样子，被改过。"))
             continue
         seen[int(parts[-2])].add(int(parts[-1]))
-    for name, last in connection.exec_driver_sql("SELECT series, last FROM counter"):
-        series, _, year = str(name).partition(":")
-        if series != "issue" or not year.isdecimal():
+    unread: list[Fault] = []  # said once already, where slips were counted
+    for (what, _, year), last in _counters(connection, unread).items():
+        if what != "issue":
             continue
-        have = seen.pop(int(year), set())
+        have = seen.pop(year, set())
         gone = [serial for serial in range(1, last + 1) if serial not in have]
         if gone:
-            faults.append((str(name), "gap", f"{year} 年问题缺号：{_listed(gone)}。"))
+            faults.append((f"issue:{year}", "gap", f"{year} 年问题缺号：{_listed(gone)}。"))
         if have and max(have) > last:
-            faults.append((str(name), "counter", f"{year} 年问题的取号记录（{last}）比已有的号还小。"))
+            faults.append((f"issue:{year}", "counter", f"{year} 年问题的取号记录（{last}）比已有的号还小。"))
     faults += [(f"issue:{year}", "counter", f"{year} 年问题的取号记录不见了。") for year in sorted(seen)]
     return faults
 
