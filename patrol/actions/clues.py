@@ -10,6 +10,7 @@ from patrol import models as m
 from patrol.actions import report
 from patrol.actions.followup import stop_review
 from patrol.actions.handle.aftermath import remember_sighting
+from patrol.actions.handle.mechanism import in_scope as issue_in_scope
 from patrol.actions.siting import Near
 from patrol.errors import BadInput, Fault, Missing, Refused, WrongStep
 from patrol.rules import rights
@@ -81,7 +82,7 @@ def join(work: Work, ref: str, number: str) -> Settled:
     sighting = find(work, ref, waiting=True)
     _may_review(work)
     issue = work.session.scalar(select(m.Issue).where(m.Issue.number == number))
-    if issue is None or issue.state not in OPEN:
+    if issue is None or issue.state not in OPEN or not issue_in_scope(work, issue):
         raise BadInput(Fault("/issue", "issue", "没有这一件，或它已办结，不能并入。"))
     sighting.reviewer_id = work.actor.person_id
     stop_review(work, sighting)

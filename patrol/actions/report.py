@@ -77,7 +77,7 @@ def report(work: Work, draft: Draft) -> Outcome:
     if draft.channel in ("tip", "hotline"):
         code = identity.receipt_code(work.keys.receipt, draft.client_id)
         sighting.receipt_hash = identity.receipt_hash(work.keys.pepper, code)
-        _seal(work, sighting, draft)
+    _seal(work, sighting, draft)
     work.session.add(sighting)
     work.session.flush()
     photos.keep_with_sighting(work, sighting, draft.shots)

@@ -141,11 +141,16 @@ def _grown(work: Work, clock: m.Clock) -> list[tuple[datetime, Mark]]:
 
 
 def timeliness(work: Work, issue: m.Issue) -> list[dict[str, str]]:
-    """Every clock as it stood: 推送 · 1 小时 · 22 分 · 按时."""
+    """Every clock from the first push on, as it stood: 推送 · 1 小时 · 22 分 · 按时.
+
+    `check` is left out: it runs for tips and calls alone, so its row would tell the unit who had reported.
+    """
     verdicts = {"met": "按时", "met_late": "曾超时", "missed": "超时", "cancelled": "未计", "not_needed": "不需要",
                 "running": "进行中", "paused": "已停"}  # fmt: skip
     rows = []
     for clock in clocks.of(work, issue):
+        if clock.name == "check":
+            continue
         used_min = clocks.reading(work, clock).used_s // 60
         verdict = "按时（离线补传）" if clock.grace else verdicts[clock.state]
         name = CLOCKS[clock.name].zh + (f"（第 {clock.instance} 次）" if clock.instance > 1 else "")
@@ -167,7 +172,9 @@ def _photo_fact(photo: m.Photo) -> dict[str, Any]:
     known = {"sighting", "check", "before", "during", "after", "accept", "send_back", "suspend", "reopen", "look_back"}
     when = photo.received_at.astimezone(SHANGHAI).strftime("%m-%d %H:%M")
     word = {"sighting": "发现时"}.get(stage, lifecycle.PHOTO_STAGES.get(stage, ""))
-    return {"sha256": photo.sha256, "stage": stage if stage in known else "check", "caption": f"{word} {when}"}
+    # when a thing was first seen is not the unit's to know: it would point at who saw it
+    caption = word if stage in ("sighting", "check") else f"{word} {when}"
+    return {"sha256": photo.sha256, "stage": stage if stage in known else "check", "caption": caption}
 
 
 def shown(at: datetime) -> str:

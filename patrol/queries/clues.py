@@ -14,6 +14,8 @@ from patrol.rules.lifecycle import APPROVALS
 from patrol.station import Work
 
 PAGE = 200
+# what a grid worker who reviews a machine's clue needs not know of it
+ONLY_FULL = frozenset({"words", "place_words", "sealed", "callback", "channel", "channel_zh"})
 STATES = ("waiting", "joined", "discarded", "expired")
 
 
@@ -55,7 +57,7 @@ def detail(work: Work, sighting: m.Sighting) -> dict[str, Any]:
         before = work.session.get(m.Issue, sighting.relapse_of)
         row["relapse_of"] = before.number if before else None
     if rights.view_of(work.actor.roles) != "full":
-        row = {name: value for name, value in row.items() if name not in ("words", "sealed", "callback", "place_words")}
+        row = {name: value for name, value in row.items() if name not in ONLY_FULL}
     return row
 
 

@@ -13,10 +13,12 @@ from patrol import models as m
 from patrol.queries import clockwords
 from patrol.queries.words import person_name, place_words, shown
 from patrol.rules import lifecycle, rights
+from patrol.rules.calendar import SHANGHAI
 from patrol.rules.problems import PROBLEMS
 from patrol.station import Actor, Work
 
 PAGE = 200
+CHANGES = 500
 
 
 @dataclass(frozen=True)
@@ -63,16 +65,17 @@ def public_set() -> ColumnElement[bool]:
     )
 
 
-def overdue_now(now: datetime) -> ColumnElement[bool]:
-    """Issues with a running clock past its due."""
-    return m.Issue.id.in_(
-        select(m.Clock.issue_id).where(
-            m.Clock.issue_id.is_not(None), m.Clock.state == "running", m.Clock.due_at <= now
-        )
+def overdue_now(now: datetime, view: rights.View = "full") -> ColumnElement[bool]:
+    """Issues with a running clock past its due; of the clocks this view may see."""
+    late = select(m.Clock.issue_id).where(
+        m.Clock.issue_id.is_not(None), m.Clock.state == "running", m.Clock.due_at <= now
     )
+    if view != "full":
+        late = late.where(m.Clock.name.in_(sorted(rights.WORK_CLOCKS)))
+    return m.Issue.id.in_(late)
 
 
-def _narrow(query: Select[Any], chosen: Filter, now: datetime) -> Select[Any]:
+def _narrow(query: Select[Any], chosen: Filter, now: datetime, view: rights.View = "full") -> Select[Any]:
     if chosen.bbox is not None:
         west, south, east, north = chosen.bbox
         query = query.where(m.Issue.lon.between(west, east), m.Issue.lat.between(south, north))
@@ -85,7 +88,7 @@ def _narrow(query: Select[Any], chosen: Filter, now: datetime) -> Select[Any]:
     if chosen.since is not None:
         query = query.where(m.Issue.changed_at >= chosen.since)
     if chosen.overdue is not None:
-        late = and_(overdue_now(now), m.Issue.state.in_(lifecycle.OPEN))
+        late = and_(overdue_now(now, view), m.Issue.state.in_(lifecycle.OPEN))
         query = query.where(late if chosen.overdue else ~late)
     if chosen.words:
         query = query.where(m.Issue.number.contains(chosen.words.upper(), autoescape=True))
@@ -94,7 +97,8 @@ def _narrow(query: Select[Any], chosen: Filter, now: datetime) -> Select[Any]:
 
 def rows(work: Work, chosen: Filter) -> tuple[list[m.Issue], bool]:
     """One page of issues in the actor's scope, and whether there are more."""
-    query = _narrow(select(m.Issue).where(scope(work.actor)), chosen, work.now)
+    view = rights.view_of(work.actor.roles)
+    query = _narrow(select(m.Issue).where(scope(work.actor)), chosen, work.now, view)
     order = m.Issue.id.desc() if chosen.newest_first else m.Issue.id
     query = query.order_by(order).offset((chosen.page - 1) * chosen.size).limit(chosen.size + 1)
     found = list(work.session.scalars(query))
@@ -102,7 +106,8 @@ def rows(work: Work, chosen: Filter) -> tuple[list[m.Issue], bool]:
 
 
 def count(work: Work, chosen: Filter) -> int:
-    query = _narrow(select(func.count(m.Issue.id)).where(scope(work.actor)), chosen, work.now)
+    view = rights.view_of(work.actor.roles)
+    query = _narrow(select(func.count(m.Issue.id)).where(scope(work.actor)), chosen, work.now, view)
     return work.session.scalar(query) or 0
 
 
@@ -121,7 +126,7 @@ def _feature(work: Work, issue: m.Issue, view: rights.View, clocks: list[m.Clock
         "issue": issue.number, "state": issue.state, "kind": issue.kind, "clocks": read,
         "chainage_m": issue.chainage_m, "bank": issue.bank, "unit": issue.lead_unit, "version": issue.version,
         "overdue": issue.state in lifecycle.OPEN and any(c["status"] == "late" for c in read),
-        "flags": flags(issue), "month": issue.found_at.strftime("%Y-%m"),
+        "flags": flags(issue), "month": month(issue),
     }  # fmt: skip
     geometry = None
     if issue.lon is not None and rights.sees(view, "position"):
@@ -138,7 +143,7 @@ def public_listing(work: Work, chosen: Filter) -> tuple[dict[str, Any], bool]:
         mark = mark_100m(work, issue)
         if chosen.bbox is not None and not _inside(mark, chosen.bbox):
             continue  # by the mark, never by the real position: a box must not tell more than the answer does
-        fields = {"state": issue.state, "kind": issue.kind, "month": issue.found_at.strftime("%Y-%m")}
+        fields = {"state": issue.state, "kind": issue.kind, "month": month(issue)}
         geometry = {"type": "Point", "coordinates": list(mark)} if mark else None
         features.append({"type": "Feature", "geometry": geometry, "properties": rights.cut("public", fields)})
     start = (chosen.page - 1) * chosen.size
@@ -155,6 +160,11 @@ def mark_100m(work: Work, issue: m.Issue) -> tuple[float, float] | None:
     if issue.lon is None or issue.lat is None:
         return None
     return round(issue.lon, 3), round(issue.lat, 3)
+
+
+def month(issue: m.Issue) -> str:
+    """The month it was found in, as the calendar on the wall has it."""
+    return issue.found_at.astimezone(SHANGHAI).strftime("%Y-%m")
 
 
 def _inside(mark: tuple[float, float] | None, bbox: tuple[float, float, float, float]) -> bool:
@@ -181,7 +191,9 @@ def detail(work: Work, issue: m.Issue) -> dict[str, Any]:
     position = None
     if issue.lon is not None:
         position = {"lon": issue.lon, "lat": issue.lat, "crs": "wgs84", "accuracy_m": issue.accuracy_m,
-                    "method": issue.position_method, "confirmed": issue.position_confirmed}  # fmt: skip
+                    "confirmed": issue.position_confirmed}  # fmt: skip
+        if view == "full":
+            position["method"] = issue.position_method  # how it was found tells by whom
     unit = place.units.get(issue.lead_unit or "")
     fields: dict[str, Any] = {
         "issue": issue.number, "version": issue.version, "state": issue.state, "kind": issue.kind,
@@ -233,13 +245,20 @@ def may_see_photo(work: Work, photo: m.Photo, view: rights.View) -> bool:
     return view == "work" and (photo.released or own or same_unit)
 
 
+def _may_date(work: Work, issue: m.Issue, photo: m.Photo, view: rights.View) -> bool:
+    """When a photo came in before the first slip would tell when, and so from whom, the issue came."""
+    own = photo.person_id is not None and photo.person_id == work.actor.person_id
+    return view == "full" or own or (issue.assigned_at is not None and photo.received_at >= issue.assigned_at)
+
+
 def photos(work: Work, issue: m.Issue, view: rights.View) -> list[dict[str, Any]]:
     found = []
     for photo in work.session.scalars(select(m.Photo).where(m.Photo.issue_id == issue.id).order_by(m.Photo.id)):
         if not may_see_photo(work, photo, view):
             continue
         one: dict[str, Any] = {
-            "photo_id": photo.ref, "stage": photo.stage, "round": photo.round, "received_at": shown(photo.received_at),
+            "photo_id": photo.ref, "stage": photo.stage, "round": photo.round,
+            "received_at": shown(photo.received_at) if _may_date(work, issue, photo, view) else None,
             "width": photo.width, "height": photo.height, "url": f"/api/v1/issues/{issue.number}/photos/{photo.ref}",
             "lost": not work.photos.has(photo.sha256),
         }  # fmt: skip
@@ -256,8 +275,7 @@ def requests(work: Work, issue: m.Issue, view: rights.View) -> list[dict[str, An
     query = select(m.Request).where(m.Request.issue_id == issue.id).order_by(m.Request.id)
     found = []
     for request in work.session.scalars(query):
-        mine = request.asker_id is not None and request.asker_id == work.actor.person_id
-        if view == "full" or mine or (request.asker_role == "unit" and work.actor.has("unit")):
+        if view == "full" or _may_see_request(work, request):
             found.append(request_row(work, request, issue, full=view == "full"))
     return found
 
@@ -356,13 +374,28 @@ def trail(work: Work, issue: m.Issue) -> list[dict[str, Any]]:
         if whole:
             one |= {"person": person_name(work, line.person_id), "role": line.role, "facts": facts, "digest": line.mac}
         else:
-            if line.event not in WORK_EVENTS:
+            if line.event not in WORK_EVENTS or not _of_theirs(work, line):
                 continue
             one["facts"] = {name: facts[name] for name in WORK_FACTS if name in facts}
         lines.append(one)
     return lines
 
 
+def _of_theirs(work: Work, line: m.Trail) -> bool:
+    """Whether a line of asking and deciding is about a request the work view may see: a reporter's own is not."""
+    if line.event not in REQUEST_EVENTS:
+        return True
+    request_id = (line.facts or {}).get("request")
+    request = work.session.get(m.Request, request_id) if isinstance(request_id, int) else None
+    return request is None or _may_see_request(work, request)
+
+
+def _may_see_request(work: Work, request: m.Request) -> bool:
+    mine = request.asker_id is not None and request.asker_id == work.actor.person_id
+    return mine or (request.asker_role == "unit" and work.actor.has("unit"))
+
+
+REQUEST_EVENTS = frozenset({"asked", "decided", "refused", "withdrawn"})
 # what the work view sees of a trail: the steps it takes part in, and of those only what was said to it
 WORK_EVENTS = frozenset({
     "assigned", "reassigned", "returned", "received", "on_site", "half_confirmed", "supervised", "cleared", "progressed",
@@ -373,13 +406,17 @@ WORK_FACTS = ("step", "from", "to", "reason", "words", "slip", "lead_unit", "rou
 
 
 def changes(work: Work, since: int) -> dict[str, Any]:
-    """What changed in scope after a cursor: issues with their version, and the next cursor."""
-    last = work.session.scalar(select(func.max(m.Trail.id))) or 0
+    """What changed in scope after a cursor, longest ago first: issues with their version, and the next cursor."""
+    newest = func.max(m.Trail.id)
     query = (
-        select(m.Issue.number, m.Issue.version, m.Issue.state)
-        .where(scope(work.actor), m.Issue.id.in_(select(m.Trail.issue_id).where(m.Trail.id > since)))
-        .order_by(m.Issue.id).limit(500)
+        select(m.Issue.number, m.Issue.version, m.Issue.state, newest)
+        .join(m.Trail, m.Trail.issue_id == m.Issue.id)
+        .where(scope(work.actor), m.Trail.id > since)
+        .group_by(m.Issue.id).order_by(newest).limit(CHANGES + 1)
     )  # fmt: skip
-    found = [{"issue": number, "version": version, "state": state} for number, version, state in
-             work.session.execute(query)]  # fmt: skip
-    return {"since": since, "next": last, "changes": found}
+    rows_ = work.session.execute(query).all()
+    more = len(rows_) > CHANGES
+    # a cut answer ends where it was cut, so that the rest comes with the next question
+    end = rows_[CHANGES - 1][3] if more else work.session.scalar(select(newest)) or 0
+    found = [{"issue": number, "version": version, "state": state} for number, version, state, _ in rows_[:CHANGES]]
+    return {"since": since, "next": end, "more": more, "changes": found}

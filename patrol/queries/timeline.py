@@ -21,7 +21,7 @@ DID: dict[str, str] = {
     "suspended": "挂账", "resumed": "恢复整改", "submitted": "报验", "sent_back": "验收退回",
     "acceptor_named": "指定验收人", "verified": "验收合格", "closed": "销号", "forced": "强制结案", "pressed": "督办催办",
     "dismissed": "不予立案", "transferred": "移送", "reopened": "重开", "merged": "并案", "unmerged": "撤销并案",
-    "looked_back": "回头看", "appealed": "申诉", "asked": "申请", "decided": "批准", "refused": "不予批准",
+    "looked_back": "回头看", "supplemented": "反映人补充", "rated": "反映人评价", "appealed": "申诉", "asked": "申请", "decided": "批准", "refused": "不予批准",
     "withdrawn": "撤回申请", "climbed": "申请超时，上转", "delivered": "推到", "errand_stuck": "推不出去",
     "retried": "再推", "photo_received": "收到照片", "photo_released": "放给单位看照片", "still_visible": "整改后又有人看到",
     "amber": "时限用过八成", "red": "已超时限", "level1": "超期催办", "level2": "超期督办", "level3": "超期升级",
@@ -37,7 +37,7 @@ _ICONS = {
     "level2": "time-late", "level3": "time-late", "climbed": "ui-up", "pressed": "ui-up", "suspended": "time-paused",
     "merged": "state-merged", "joined": "state-merged", "corrected": "ui-pen", "still_visible": "ui-eye",
 }  # fmt: skip
-_SYSTEM = {"system": "系统", "rule": "自动交办", "ladder": "时限", "": "公众"}
+_SYSTEM = {"system": "系统", "rule": "自动交办", "ladder": "时限", "reporter": "反映人", "": "公众"}
 
 
 def lines(work: Work, trail: list[dict[str, Any]], chosen: str = "key") -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ A door file registers its routes with `door`; a route that stands in no row of D
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable
 from typing import Any, cast
 from urllib.parse import quote
@@ -20,6 +21,8 @@ from patrol.station import ANYONE, Actor, Station
 
 COOKIE = "patrol_sid"
 View = Callable[..., Any]
+LARGEST_ID = 2**31 - 1
+_NUMBER = re.compile(r"-?[0-9]{1,10}(\.[0-9]{1,17})?", re.ASCII)
 _BY_PATH = {(row.method, row.path): row for row in (*DOORS, *PAGES)}
 
 
@@ -79,7 +82,9 @@ def door(blueprint: Blueprint, method: str, path: str) -> Callable[[View], View]
 
 
 def _rule(path: str) -> str:
-    return path.replace("<request_id>", "<int:request_id>").replace("<errand_id>", "<int:errand_id>")
+    # a number no row can have is no address of ours: the database is not asked
+    number = f"<int(max={LARGEST_ID}):"
+    return path.replace("<request_id>", f"{number}request_id>").replace("<errand_id>", f"{number}errand_id>")
 
 
 def _knock(row: Door) -> Response | None:
@@ -121,6 +126,11 @@ def whole(text: str, name: str, least: int = 1, most: int = 1_000_000_000) -> in
     if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
         raise BadInput(Fault(f"/{name}", "not_a_number", f"{name} 要写 {least} 到 {most} 的整数。"))
     return int(text)
+
+
+def decimal(text: str) -> float | None:
+    """A plain decimal number of a query, or None: no exponent, no NaN, no foreign digits."""
+    return float(text) if _NUMBER.fullmatch(text) else None
 
 
 def no_body() -> None:

@@ -17,6 +17,7 @@ from patrol.web.wire import pointer
 
 LABELS: dict[str, str] = {
     "accuracy_m": "定位精度",
+    "against": "申诉的对象",
     "anonymous": "匿名",
     "at_claimed": "办理时间",
     "callback": "回电话",
@@ -45,6 +46,8 @@ LABELS: dict[str, str] = {
     "round": "轮次",
     "score": "识别分数",
     "seen_at": "看到的时间",
+    "solved": "是否解决",
+    "stars": "评价",
     "type": "类型",
     "wechat": "微信号",
     "words": "说明",

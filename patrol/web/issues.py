@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Blueprint, Response, jsonify, request
 
@@ -21,6 +21,7 @@ from patrol.web import access, fields, parse, repeat
 from patrol.web.access import door, station
 
 bp = Blueprint("issues", __name__)
+PUBLIC_FILTERS = ("bbox", "state", "kind", "page")
 FILTERS = ("bbox", "state", "kind", "unit", "since", "overdue", "page")
 
 
@@ -34,15 +35,24 @@ def list_issues() -> Response:
         if view == "none":
             raise Refused("您的角色不能看问题。")
         if view == "public":
+            _public_only(args)
             body, more = rows.public_listing(look, chosen)
         else:
             body, more = rows.listing(look, chosen)
     response = jsonify(body)
     response.mimetype = "application/geo+json"
     if more:
-        kept = "&".join(f"{name}={value}" for name, value in args.items() if name != "page")
-        response.headers["Link"] = f"</api/v1/issues?{kept}&page={chosen.page + 1}>; rel=\"next\"".replace("?&", "?")
+        query = urlencode({**args, "page": str(chosen.page + 1)}, safe=",:")
+        response.headers["Link"] = f'</api/v1/issues?{query}>; rel="next"'
     return response
+
+
+def _public_only(args: dict[str, str]) -> None:
+    """The public may not narrow by what it may not see: a question answered is a field shown."""
+    sentence = "公开列表只能按 bbox、state、kind、page 筛选；按单位、时间、超期筛选请带令牌。"
+    faults = [Fault(f"/{name}", "not_public", sentence) for name in args if name not in PUBLIC_FILTERS]
+    if faults:
+        raise BadInput(faults)
 
 
 def read_filter(args: dict[str, str]) -> rows.Filter:
@@ -50,12 +60,12 @@ def read_filter(args: dict[str, str]) -> rows.Filter:
     faults: list[Fault] = []
     bbox = None
     if args.get("bbox"):
-        try:
-            west, south, east, north = (float(part) for part in args["bbox"].split(","))
-            if not all(map(math.isfinite, (west, south, east, north))) or west > east or south > north:
-                raise ValueError
+        sides = [access.decimal(part.strip()) for part in args["bbox"].split(",")]
+        west, south, east, north = sides if len(sides) == 4 else (None,) * 4
+        if west is not None and south is not None and east is not None and north is not None \
+                and west <= east and south <= north:  # fmt: skip
             bbox = (west, south, east, north)
-        except ValueError:
+        else:
             faults.append(Fault("/bbox", "bad_bbox", "bbox 要写 西,南,东,北 四个经纬度（WGS-84）。"))
     states = tuple(filter(None, args.get("state", "").split(",")))
     kinds = tuple(filter(None, args.get("kind", "").split(",")))
@@ -218,6 +228,8 @@ def get_trail(issue: str) -> Response:
 def list_clues() -> Response:
     args = parse.query_args(request, ("state", "kind", "page"))
     page = access.whole(args.get("page", "1"), "page", most=100_000)
+    if args.get("kind") and args["kind"] not in PROBLEMS:
+        raise BadInput(Fault("/kind", "unknown_kind", f"没有这个种类；可选：{'、'.join(PROBLEMS)}。"))
     with station().look(access.actor()) as look:
         found_rows = clue_rows.listing(look, args.get("state", "waiting"), args.get("kind"), page)
         return jsonify({"clues": found_rows})
@@ -279,9 +291,11 @@ def get_clue_photo(clue: str, photo: str) -> Response:
 
 @door(bp, "GET", "/api/v1/requests")
 def list_requests() -> Response:
-    args = parse.query_args(request, ("open",))
+    given = parse.query_args(request, ("open",)).get("open", "true")
+    if given not in ("true", "1", "false", "0"):
+        raise BadInput(Fault("/open", "bad_bool", "open 要写 true（只列待批的）或 false（全部）。"))
     with station().look(access.actor()) as look:
-        return jsonify({"requests": clue_rows.requests(look, only_open=args.get("open", "1") not in ("0", "false"))})
+        return jsonify({"requests": clue_rows.requests(look, only_open=given in ("true", "1"))})
 
 
 def _decided(work: Work, done: handle.Result) -> tuple[Response, int]:
@@ -304,6 +318,7 @@ def refuse(request_id: int) -> tuple[Response, int]:
 
 @door(bp, "POST", "/api/v1/requests/<request_id>/withdraw")
 def withdraw(request_id: int) -> tuple[Response, int]:
+    _body("client_id")
     with station().work(access.actor()) as work:
         return _decided(work, handle.withdraw(work, request_id, access.if_match()))
 

@@ -259,13 +259,13 @@ def get_suggestions() -> Response:
     faults = [Fault(f"/{name}", "missing", f"缺 {name}。") for name in ("lon", "lat", "crs", "kind") if name not in args]
     if faults:
         raise BadInput(faults)
-    numbers = {}
+    numbers: dict[str, Any] = {}
     for name in ("lon", "lat", "accuracy_m"):
         if name in args:
-            try:
-                numbers[name] = float(args[name])
-            except ValueError:
-                raise BadInput(Fault(f"/{name}", "not_a_number", f"{name} 要写数。")) from None
+            number = access.decimal(args[name])
+            if number is None:
+                raise BadInput(Fault(f"/{name}", "not_a_number", f"{name} 要写数，如 112.1805。"))
+            numbers[name] = number
     position = fields.read_model(fields.PositionIn, {**numbers, "crs": args["crs"]})
     _check_kind(args["kind"])
     with station().look(access.actor()) as look:

@@ -1,34 +1,121 @@
-"""Doors of the tip line: the status of a report by its receipt code, and the place's public layers.
+"""Doors of the tip line: what a reporter asks and says with the receipt code alone, and the place's public layers.
 
-No cookie is set or read here, nothing about the caller is logged, and the code never stands in an address.
+No cookie is set or read here, nothing about the caller is logged, and the code never stands in an address. A body is
+judged before the code is looked up, so that a refusal of the body says nothing about the code.
 """
 
 from __future__ import annotations
 
+from typing import Annotated, Any, TypeVar
+
 from flask import Blueprint, Response, jsonify, request
+from pydantic import Field
 
 from geodata.errors import GeoError
-from patrol.errors import BadInput, Fault, Missing
+from patrol.actions import tips as deeds
+from patrol.errors import Missing
 from patrol.queries import tips
-from patrol.web import limits, parse
+from patrol.rules.lifecycle import APPEAL_AGAINST
+from patrol.web import fields, limits, parse
 from patrol.web.access import door, station
 
 bp = Blueprint("tips", __name__)
+LAYERS = frozenset({"centreline", "water", "key_areas", "grids", "outfalls"})
+TRIES_A_MINUTE = 10
+
+
+class CodeIn(fields.Strict):
+    """A receipt code as people type it."""
+
+    code: Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class SupplementIn(CodeIn):
+    """More words to a report."""
+
+    words: fields.Words
+
+
+class ReopenIn(CodeIn):
+    """Why it should be opened again."""
+
+    reason: fields.Words
+
+
+class AppealIn(CodeIn):
+    """Against what, and why."""
+
+    against: Annotated[str, Field(pattern=f"^({'|'.join(APPEAL_AGAINST)})$")]
+    words: fields.Words
+
+
+class RatingIn(CodeIn):
+    """How it went: one to five stars, and whether it is solved."""
+
+    stars: Annotated[int, Field(ge=1, le=5)]
+    solved: bool
+    words: fields.Words | None = None
+
+
+M = TypeVar("M", bound=CodeIn)
+
+
+def _read(model: type[M]) -> M:
+    body = fields.read_model(model, parse.json_body(request))
+    limits.slow("tips", TRIES_A_MINUTE)
+    return body
 
 
 @door(bp, "POST", "/api/v1/tips/status")
 def status() -> Response:
-    body = parse.json_body(request)
-    unknown = [Fault(f"/{name}", "unknown_field", "不认识这一项。") for name in body if name != "code"]
-    if unknown or not isinstance(body.get("code"), str):
-        raise BadInput(unknown or [Fault("/code", "code", "缺查询码。")])
-    limits.slow("tips", 10)
+    body = _read(CodeIn)
     with station().look() as look:
-        return jsonify(tips.status(look, body["code"]))
+        return jsonify(tips.status(look, body.code))
+
+
+def _status_after(code: str) -> dict[str, Any]:
+    with station().look() as look:
+        return tips.status(look, code)
+
+
+@door(bp, "POST", "/api/v1/tips/supplement")
+def supplement() -> Response:
+    body = _read(SupplementIn)
+    with station().work(deeds.REPORTER) as work:
+        deeds.supplement(work, body.code, body.words)
+    return jsonify(_status_after(body.code))
+
+
+@door(bp, "POST", "/api/v1/tips/reopen")
+def reopen() -> tuple[Response, int]:
+    body = _read(ReopenIn)
+    return _asked(body.code, "reopen", {"reason": body.reason})
+
+
+@door(bp, "POST", "/api/v1/tips/appeal")
+def appeal() -> tuple[Response, int]:
+    body = _read(AppealIn)
+    return _asked(body.code, "appeal", {"against": body.against, "words": body.words})
+
+
+def _asked(code: str, verb: str, body: dict[str, Any]) -> tuple[Response, int]:
+    with station().work(deeds.REPORTER) as work:
+        asked = deeds.ask(work, code, verb, body)
+    return jsonify({**_status_after(code), "asked": verb}), 200 if asked is None else 202
+
+
+@door(bp, "POST", "/api/v1/tips/rating")
+def rating() -> Response:
+    body = _read(RatingIn)
+    with station().work(deeds.REPORTER) as work:
+        deeds.rate(work, body.code, body.stars, body.solved, body.words or "")
+    return jsonify(_status_after(body.code))
 
 
 @door(bp, "GET", "/api/v1/place/<layer>")
 def layer(layer: str) -> Response:
+    if layer not in LAYERS:
+        raise Missing("没有这个图层。")
     try:
         body = station().place.layer(layer)
     except GeoError:
