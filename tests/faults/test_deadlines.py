@@ -68,10 +68,9 @@ def _check(house: House, armed: dict[int, float], kills: int) -> None:
     assert told == dict.fromkeys(armed, 1), "each once, none missing, none twice"
     late = sorted((at - datetime.fromisoformat(facts["due_at"])).total_seconds() for at, facts in lines)
     assert late[0] >= 0, "none early"
-    # a dead worker is back within its restart; while one lives nothing waits longer than this
+    # how late depends on how long no worker lived; the next test says what holds while one does
     print(f"deadlines {len(late)}, kills {kills}: p50 {late[len(late) // 2]:.2f} s, p99 "
           f"{late[int(len(late) * 0.99)]:.2f} s, worst {late[-1]:.2f} s")  # fmt: skip
-    assert late[int(len(late) * 0.5)] <= 5.0
 
 
 @pytest.mark.faults

@@ -66,7 +66,7 @@ class Reporters:
 
 
 @pytest.mark.faults
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(3000)
 def test_no_report_answered_201_is_lost_when_processes_are_killed(environ: dict[str, str]) -> None:
     dice, killed = random.Random(11), 0
     with serving(environ, PATROL_REPORTS_HOURLY="1000000") as house:

@@ -59,13 +59,16 @@ def robots_file(folder: Path, port: int, *groups: str) -> dict[str, str]:
 
 
 def assignments(station: Station, count: int) -> None:
-    """Issues with a frozen slip each, all owed to the chiefs' group at once."""
+    """Issues with a frozen slip each, all owed to the chiefs' group at once: five kinds, both banks, 55 m apart."""
     town = Town(station)
-    office = town.person("office")
+    office, river = town.person("office"), station.place.river
+    kinds = ("sewage", "solid_waste", "bare_soil", "floating_debris", "aquatic_bloom")
     for index in range(count):
-        kind = ("sewage", "solid_waste", "bare_soil", "floating_debris", "aquatic_bloom")[index % 5]
-        number = town.report(kind=kind, chainage_m=20 + (index // 5) * 28.0 % 2860, words=f"{index}").issue.number
-        town.step(number, "assign", office, lead_unit="water", duplicate_answered=True)
+        spot, bank = divmod(index // len(kinds), 2)
+        lon, lat = river.point_at(30 + spot * 55.0, 25.0, ("left", "right")[bank])
+        at = {"lon": lon, "lat": lat, "crs": "wgs84", "accuracy_m": 3.0}
+        number = town.report(kind=kinds[index % len(kinds)], position=at).issue.number
+        town.step(number, "assign", office, lead_unit="water")
 
 
 @pytest.mark.faults
