@@ -97,7 +97,7 @@ def _put_days(work: Work, days: YearDays) -> None:
 
 def _days(work: Work) -> dict[date, str]:
     rows = work.session.execute(select(m.CalendarDay.on, m.CalendarDay.kind).order_by(m.CalendarDay.on))
-    return {on: kind for on, kind in rows}
+    return dict(rows.all())
 
 
 def _confirmed(work: Work) -> list[int]:

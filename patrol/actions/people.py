@@ -9,7 +9,7 @@ from datetime import date, timedelta
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from patrol import models as m
 from patrol.errors import BadInput, Fault, NotSignedIn, Refused, TooMuch
@@ -105,6 +105,15 @@ def add_account(
     work.session.flush()
     work.tell("token_added", account=account.id, roles=list(roles), unit=unit)
     return account
+
+
+def set_password(work: Work, account: m.Account, password: str) -> None:
+    """A new password; whoever is signed in with the old one is signed out."""
+    if len(password) < SHORTEST_PASSWORD:
+        raise BadInput(Fault("password", "short", f"密码至少 {SHORTEST_PASSWORD} 位。"))
+    account.password_hash, account.failed, account.wait_until = HASHER.hash(password), 0, None
+    work.session.execute(delete(m.SignIn).where(m.SignIn.account_id == account.id))
+    work.tell("password_set", subject=f"account:{account.id}")
 
 
 def sign_in(work: Work, login: str, password: str) -> str | None:

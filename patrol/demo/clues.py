@@ -1,4 +1,4 @@
-"""The clues of the sample week: one of each sort still waiting, one thrown out, one that nobody reviewed in time."""
+"""The clues of the sample week: one of each sort waits, one was thrown out, one expired."""
 
 from __future__ import annotations
 
@@ -56,6 +56,12 @@ def _from_people(walk: Walk, t: Times) -> Story:
     vague = {"lon": round(lon, 6), "lat": round(lat, 6), "crs": "wgs84", "accuracy_m": 1500.0}
     walk.says("tip", "sewage", "河水发黑，具体哪里说不清", position=vague)
     yield t.ago(20)
-    walk.says("hotline", "floating_debris", "来电：泵站旁边漂着塑料袋", by="operator", position=walk.at(2020, "right"))
+    walk.says(
+        "hotline",
+        "floating_debris",
+        "来电：泵站旁边漂着塑料袋",
+        by="operator",
+        position=walk.at(2020, "right"),
+    )
     yield t.ago(18)
     walk.says("tip", "other", "又有人在河边烧烤", position=walk.at(560, "left"), hold="too_many")

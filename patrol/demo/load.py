@@ -1,19 +1,20 @@
 """Load the sample into a fresh data folder, once; never into one that holds anything else.
 
-The folder is marked before the first row is written, so that a load that was cut short is known for what it is.
+The folder is marked before the first row is written, so that a load cut short is known for what it is.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import func, select
 
 from patrol import models as m
-from patrol.actions import calendar_store, followup
+from patrol.actions import calendar_store, delivery, followup, slips
 from patrol.demo import cast, clues, twists, week
 from patrol.demo.walk import SetClock, Walk
 from patrol.errors import Misconfigured
@@ -21,7 +22,7 @@ from patrol.settings import Settings
 from patrol.station import Actor, Station, wall_clock
 
 MARK = "sample.json"
-ACTS = 262  # about so many acts make the week; the progress bar counts them
+ACTS = 291  # so many acts, papers and keys make the week; the progress bar counts them
 TERMINAL = Actor(None, "命令行", frozenset({"terminal"}), via="terminal")
 
 
@@ -39,20 +40,19 @@ def is_sample(settings: Settings) -> bool:
     state = _mark(settings)
     if state == "loading":
         raise Misconfigured(
-            f"上次装样例没有装完。里面只有样例，请删掉 {settings.data} 再试，或用 PATROL_DATA 另指一个空文件夹。"
+            f"上次装样例没有装完。里面只有样例，请删掉 {settings.data} 再试，或换个 PATROL_DATA。"
         )
     return state == "loaded"
 
 
-def load(settings: Settings, *, now: datetime | None = None, on_each: Callable[[], None] = lambda: None) -> Loaded:
-    """Tables, calendar, sample week and ways in. A folder that is a sample already only gets new passwords."""
+def load(
+    settings: Settings, *, now: datetime | None = None, on_each: Callable[[], None] = lambda: None
+) -> Loaded:
+    """Tables, calendar, sample week and ways in. A folder that is a sample already gets new passwords."""
     fresh = not is_sample(settings)
-    # slips and cards carry the address they are opened at; the clock stands where the story stands
     clock = SetClock(now or wall_clock())
     station = Station.open(settings, clock=clock)
     try:
-        if fresh and station.engine.dialect.has_table(station.engine.connect(), "issue"):
-            _refuse_real(station, settings)
         station.migrate()
         with station.work(TERMINAL) as work:
             calendar_store.seed(work)
@@ -77,7 +77,20 @@ def _tell(station: Station, clock: SetClock, on_each: Callable[[], None]) -> lis
     week.tell(walk, stories)
     walk.until(now)
     followup.anchor(station)
+    _print(station, on_each)
     return walk.receipts
+
+
+def _print(station: Station, on_each: Callable[[], None]) -> None:
+    """Print every slip now, on two cores, so that a fresh start owes nothing; the errands find it done."""
+    with station.look() as look:
+        owed = list(
+            look.session.scalars(select(m.Slip.id).where(m.Slip.pdf_sha256.is_(None)).order_by(m.Slip.id))
+        )
+    with ThreadPoolExecutor(2) as hands:
+        for _ in hands.map(lambda slip_id: slips.print_slip(station, slip_id), owed):
+            on_each()
+    delivery.run_jobs(station)
 
 
 def _refuse_real(station: Station, settings: Settings) -> None:
@@ -103,8 +116,3 @@ def _mark(settings: Settings) -> str:
 
 def _put_mark(settings: Settings, state: str) -> None:
     (settings.data / MARK).write_text(json.dumps({"sample": True, "state": state}), "utf-8")
-
-
-def with_defaults(settings: Settings) -> Settings:
-    """The settings of a demo: as given, quieter."""
-    return replace(settings, log_level="warning") if settings.log_level == "info" else settings

@@ -1,4 +1,4 @@
-"""The stories that do not run straight: late, suspended, sent back, merged, transferred, dismissed, asked for."""
+"""The stories that do not run straight: late, suspended, sent back, merged, transferred, dismissed."""
 
 from __future__ import annotations
 
@@ -12,25 +12,35 @@ from patrol.rules.calendar import local
 
 def stories(walk: Walk, t: Times) -> list[Story]:
     """One story for each way an issue can go, and the plain ones of the last days."""
-    d = t.day
+    cases = (
+        Case(
+            "sewage", 1240, "left", t.day(3, "09:40"), "progress", 4, "排口处水色发黑，有泡沫"
+        ),  # late by now
+        Case("aquatic_bloom", 610, "right", t.day(2, "09:10"), "progress", 4, "水葫芦成片，约百余平方米"),
+        Case(
+            "illegal_fishing", 1980, "left", t.day(4, "18:20"), "closed", words="有人下网，已劝离", pace=0.16
+        ),
+        Case("sewage", 2620, "right", t.ago(340), "progress", words="雨水口有污水流出"),
+        Case("solid_waste", 1640, "right", t.ago(150), "on_site", words="河岸有装修垃圾"),
+        Case("sewage", 2080, "right", t.ago(46), "assigned", 5, pace=0.8),
+        Case("bare_soil", 1420, "right", t.ago(34), "reported", 5),
+        Case("other", 200, "left", t.ago(16), "reported", words="护栏缺了一段"),
+    )
+    soil = Case("bare_soil", 980, "left", t.day(2, "08:55"), "progress", 4, name="soil")
+    held = Case("bare_soil", 2300, "right", t.day(4, "09:35"), "supervised", 3)
+    weeds = Case("aquatic_bloom", 1900, "left", t.day(2, "09:30"), "progress", 4)
+    debris = Case("floating_debris", 1020, "left", t.day(1, "15:30"), "supervised")
+    heap = Case("solid_waste", 2760, "left", t.day(2, "13:40"), "rectified", 4, pace=0.6)
     return [
-        # late: the outfall still runs, a day after its limit
-        loop(walk, Case("sewage", 1240, "left", d(3, "09:40"), "progress", 4, "排口处水色发黑，有泡沫")),
-        loop(walk, Case("bare_soil", 980, "left", d(2, "08:55"), "progress", 4, name="soil"), _asks_to_extend(walk, t)),
-        loop(walk, Case("bare_soil", 2300, "right", d(4, "09:35"), "supervised", 3), _suspended(walk, t)),
-        loop(walk, Case("aquatic_bloom", 610, "right", d(2, "09:10"), "progress", 4, "水葫芦成片，约百余平方米")),
-        loop(walk, Case("aquatic_bloom", 1900, "left", d(2, "09:30"), "progress", 4), _submitted(walk, t)),
-        loop(walk, Case("floating_debris", 1020, "left", d(1, "15:30"), "supervised"), _still_visible(walk, t)),
-        loop(walk, Case("solid_waste", 2760, "left", d(2, "13:40"), "rectified", 4, pace=0.6), _sent_back(walk, t)),
-        loop(walk, Case("sewage", 2620, "right", t.ago(340), "progress", words="雨水口有污水流出")),
-        loop(walk, Case("solid_waste", 1640, "right", t.ago(150), "on_site", words="河岸有装修垃圾")),
-        loop(walk, Case("sewage", 2080, "right", t.ago(46), "assigned", 5, pace=0.8)),
-        loop(walk, Case("bare_soil", 1420, "right", t.ago(34), "reported", 5)),
-        loop(walk, Case("other", 200, "left", t.ago(16), "reported", words="护栏缺了一段")),
-        loop(walk, Case("illegal_fishing", 1980, "left", d(4, "18:20"), "closed", pace=0.16, words="有人下网，已劝离")),
-        _volunteer(walk, t), _hotline_verified(walk, t), _gone(walk, t), _here(walk, t), _dismissed(walk, t),
-        _merged(walk, t), _transferred(walk, t), _all_channels(walk, t), _reassigned(walk, t), _office_evening(walk, t),
-    ]  # fmt: skip
+        *(loop(walk, case) for case in cases),
+        loop(walk, soil, _asks_to_extend(walk, t)),
+        loop(walk, held, _suspended(walk, t)),
+        loop(walk, weeds, _submitted(walk, t)),
+        loop(walk, debris, _still_visible(walk, t)),
+        loop(walk, heap, _sent_back(walk, t)),
+        *(tale(walk, t) for tale in (_volunteer, _hotline_verified, _gone, _here, _dismissed, _merged)),
+        *(tale(walk, t) for tale in (_transferred, _all_channels, _reassigned, _office_evening)),
+    ]
 
 
 def _asks_to_extend(walk: Walk, t: Times) -> Callable[[str], Story]:
@@ -88,10 +98,12 @@ def _sent_back(walk: Walk, t: Times) -> Callable[[str], Story]:
 
 
 def _volunteer(walk: Walk, t: Times) -> Story:
-    """A volunteers' team reports; the grid worker checks with a photo, which counts as half of the supervision."""
+    """A volunteers' team reports; the grid worker's check with a photo is half of the supervision."""
     yield t.day(2, "16:05")
     spot = walk.at(880, "right")
-    number = walk.says("volunteer", "solid_waste", "护湖队巡河时看到的", by="volunteer", photo=True, position=spot).issue
+    number = walk.says(
+        "volunteer", "solid_waste", "护湖队巡河时看到的", by="volunteer", photo=True, position=spot
+    ).issue
     assert number is not None
     name = number.number
     yield t.day(2, "16:50")
@@ -111,7 +123,9 @@ def _hotline_verified(walk: Walk, t: Times) -> Story:
     assert outcome.issue is not None
     number = outcome.issue.number
     yield t.day(3, "10:40")
-    walk.step(number, "check", "grid", found=True, position=walk.spot(number), reason="到场看过，手机没电未拍")
+    walk.step(
+        number, "check", "grid", found=True, position=walk.spot(number), reason="到场看过，手机没电未拍"
+    )
     yield t.day(3, "10:55")
     later = t.day(3, "10:41")
     yield from assigned(walk, number, lambda minutes: later + timedelta(minutes=minutes), unit="construction")
@@ -128,7 +142,7 @@ def _hotline_verified(walk: Walk, t: Times) -> Story:
 
 
 def _gone(walk: Walk, t: Times) -> Story:
-    """When the grid worker comes, it is gone by itself: accepted and closed with the frame as its before picture."""
+    """When the grid worker comes it is gone by itself: closed with the frame as its before picture."""
     yield t.day(4, "10:05")
     outcome = walk.drone("solid_waste", 70, "right", 3)
     assert outcome.issue is not None
@@ -172,7 +186,9 @@ def _dismissed(walk: Walk, t: Times) -> Story:
     number = outcome.issue.number
     yield t.day(3, "14:20")
     walk.photo(number, "check", "grid", drawn="after")
-    walk.step(number, "check", "grid", found=False, position=walk.spot(number), reason="沿岸走了一百米，没有发现")
+    walk.step(
+        number, "check", "grid", found=False, position=walk.spot(number), reason="沿岸走了一百米，没有发现"
+    )
     yield t.day(3, "14:35")
     asked = walk.step(number, "dismiss", "office", reason="现场核实未发现排污", reason_code="not_found")
     yield t.day(3, "14:50")
@@ -186,16 +202,26 @@ def _merged(walk: Walk, t: Times) -> Story:
     outcome = walk.says("tip", "bare_soil", "桥边一大片黄土没盖", photo=True, position=spot)
     assert outcome.issue is not None
     yield t.day(2, "11:45")
-    walk.step(outcome.issue.number, "merge", "office", parent=walk.names["soil"], reason="同一处裸土，举报人站在桥上看的")
+    walk.step(
+        outcome.issue.number,
+        "merge",
+        "office",
+        parent=walk.names["soil"],
+        reason="同一处裸土，举报人站在桥上看的",
+    )
 
 
 def _transferred(walk: Walk, t: Times) -> Story:
     yield t.day(4, "08:35")
-    outcome = walk.says("grid", "other", "桥面伸缩缝破损，车过有异响", by="grid", photo=True, position=walk.at(2560, "left"))
+    outcome = walk.says(
+        "grid", "other", "桥面伸缩缝破损，车过有异响", by="grid", photo=True, position=walk.at(2560, "left")
+    )
     assert outcome.issue is not None
     number = outcome.issue.number
     yield t.day(4, "08:50")
-    asked = walk.step(number, "transfer", "head", receiving_body="区交通运输局（示意）", reason="桥梁养护不属本办职责")
+    asked = walk.step(
+        number, "transfer", "head", receiving_body="区交通运输局（示意）", reason="桥梁养护不属本办职责"
+    )
     yield t.day(4, "09:25")
     walk.photo(number, "receipt", "office", drawn="after")
     walk.approve(asked, "office", words="对方已签收")
@@ -208,7 +234,13 @@ def _all_channels(walk: Walk, t: Times) -> Story:
     assert outcome.issue is not None
     number = outcome.issue.number
     yield t.day(1, "09:05")
-    walk.says("tip", "aquatic_bloom", "河里长满了水葫芦", photo=True, position=walk.at(1486, "left", accuracy_m=12.0))
+    walk.says(
+        "tip",
+        "aquatic_bloom",
+        "河里长满了水葫芦",
+        photo=True,
+        position=walk.at(1486, "left", accuracy_m=12.0),
+    )
     yield t.day(1, "09:10")
     yield from assigned(walk, number, lambda minutes: t.day(1, "08:56") + timedelta(minutes=minutes))
     yield t.day(1, "10:10")
@@ -223,13 +255,22 @@ def _all_channels(walk: Walk, t: Times) -> Story:
 def _reassigned(walk: Walk, t: Times) -> Story:
     """Sent to the wrong unit first, moved to the right one with a revised slip."""
     yield t.day(1, "13:30")
-    outcome = walk.says("grid", "other", "滩地上有人搭了棚子", by="grid", photo=True, position=walk.at(2230, "left"))
+    outcome = walk.says(
+        "grid", "other", "滩地上有人搭了棚子", by="grid", photo=True, position=walk.at(2230, "left")
+    )
     assert outcome.issue is not None
     number = outcome.issue.number
     yield t.day(1, "13:50")
     walk.step(number, "assign", "office", lead_unit="water")
     yield t.day(1, "14:10")
-    walk.step(number, "reassign", "office", lead_unit="construction", reason="属违建，由城建办处理", office_mistake=True)
+    walk.step(
+        number,
+        "reassign",
+        "office",
+        lead_unit="construction",
+        reason="属违建，由城建办处理",
+        office_mistake=True,
+    )
     yield t.day(1, "14:20")
     walk.step(number, "confirm_push", "chief")
     walk.step(number, "receive", "construction")
@@ -241,7 +282,7 @@ def _reassigned(walk: Walk, t: Times) -> Story:
 
 
 def _office_evening(walk: Walk, t: Times) -> Story:
-    """At the end of each working day the office pastes what no robot carried: only the last day's cards wait."""
+    """Each evening the office pastes what no robot carried: only the last day's cards wait."""
     for back in range(len(t.days), 0, -1):
         yield t.day(back, "17:40")
         walk.copy_cards()

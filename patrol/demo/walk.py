@@ -1,7 +1,8 @@
 """The real deeds, done by the people of the sample at moments of the past days.
 
-Every act goes through `patrol.actions` with the station's clock set to its moment, and what time itself brings
-about in between (ladders, silence, expiry) is let happen at its own moment. So trail, clocks and slips are genuine.
+Every act goes through `patrol.actions` with the station's clock set to its moment, and what time itself
+brings about in between (ladders, silence, expiry) happens at its own moment. So trail, clocks and slips are
+genuine.
 """
 
 from __future__ import annotations
@@ -77,7 +78,9 @@ class Walk:
 
     # positions
 
-    def at(self, chainage_m: float, bank: str = "left", offset_m: float = 12.0, accuracy_m: float = 6.0) -> dict[str, Any]:
+    def at(
+        self, chainage_m: float, bank: str = "left", offset_m: float = 12.0, accuracy_m: float = 6.0
+    ) -> dict[str, Any]:
         river = self.station.place.river
         assert river is not None
         lon, lat = river.point_at(chainage_m, offset_m, bank)  # type: ignore[arg-type]  # left or right
@@ -109,7 +112,14 @@ class Walk:
         return self._report(draft, self.people["drone"])
 
     def says(
-        self, channel: str, kind: str, words: str, *, by: str | None = None, photo: bool = False, **fields: Any
+        self,
+        channel: str,
+        kind: str,
+        words: str,
+        *,
+        by: str | None = None,
+        photo: bool = False,
+        **fields: Any,
     ) -> Outcome:
         """A person's report: tip, hotline, grid or volunteer."""
         shots: tuple[photos.Shot, ...] = ()
@@ -133,7 +143,9 @@ class Walk:
     def photo(self, number: str, stage: str, who: str, *, drawn: str | None = None) -> str:
         """Take one photo of an issue on the spot, a minute before now."""
         issue = self.issue(number)
-        shown = drawn or {"during": "during", "after": "after", "look_back": "after", "accept": "after"}.get(stage, "before")
+        shown = drawn or {"during": "during", "after": "after", "look_back": "after", "accept": "after"}.get(
+            stage, "before"
+        )
         shot = self._unlike_others(number, issue.kind, shown)
         claim = photos.Claim(position=self.spot(number), taken_at=self.clock.at - timedelta(minutes=1))
         with self.station.work(self.people[who]) as work:
@@ -146,7 +158,11 @@ class Walk:
             seed = self.scenes.setdefault(number, self._new_seed())
             shot = photos.take_in(self.station, bank_photo(kind, drawn, seed))
             mine = shot.picture.phash
-            far = all(pictures.hamming(mine, other) > pictures.SIMILAR_BITS for n, other in self.hashes if n != number)
+            far = all(
+                pictures.hamming(mine, other) > pictures.SIMILAR_BITS
+                for n, other in self.hashes
+                if n != number
+            )
             if far and not self._stored(shot):
                 break
             self.scenes[number] = self._new_seed()
@@ -155,7 +171,10 @@ class Walk:
 
     def _stored(self, shot: photos.Shot) -> bool:
         with self.station.look() as look:
-            return look.session.scalar(select(m.Photo.id).where(m.Photo.sha256 == shot.sha256).limit(1)) is not None
+            return (
+                look.session.scalar(select(m.Photo.id).where(m.Photo.sha256 == shot.sha256).limit(1))
+                is not None
+            )
 
     def _new_seed(self) -> int:
         self.made += 1

@@ -1,8 +1,8 @@
 """The sample week: which things are seen, by whom, and how far each has come. Told as the newspaper tells it.
 
-Five rounds of the drone, eight key issues supervised to their end, tips and calls and grid reports between them,
-and at the end at least one issue in every state. Each story is a generator that yields the moment of its next act;
-`tell` lets them take turns. No story touches a row by itself: it only calls the deeds of `Walk`.
+Five rounds of the drone, eight key issues supervised to their end, tips and calls and grid reports between
+them, and at the end at least one issue in every state. Each story is a generator that yields the moment of its
+next act; `tell` lets them take turns. No story touches a row by itself: it only calls deeds of `Walk`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ STAGES = ("reported", "assigned", "on_site", "supervised", "progress", "rectifie
 
 @dataclass(frozen=True)
 class Times:
-    """Moments of the past days: `day(1, …)` is the last working day before today, `ago` counts back from now."""
+    """Moments of the past days: `day(1, …)` is the last working day before today, `ago` counts from now."""
 
     now: datetime
     days: tuple[date, ...]
@@ -148,7 +148,7 @@ def assigned(walk: Walk, number: str, after: Callable[[float], datetime], **body
 
 
 def worker(walk: Walk, number: str) -> str:
-    """Who works on an issue and hands it in: the unit's own person, or the grid worker where the unit has paper."""
+    """Who works on an issue and hands it in: the unit's own person, or the grid worker for a paper unit."""
     unit = walk.station.place.units[walk.issue(number).lead_unit or ""]
     return "grid" if unit.reach == "paper" or unit.is_office else unit.code
 
