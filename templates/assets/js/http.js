@@ -8,9 +8,10 @@ export class Problem extends Error {
   constructor(status, body) {
     super(body.detail || body.title || say(status ? "crash" : "no_network"));
     this.status = status;
-    this.code = body.code ?? "";
-    this.faults = body.faults ?? []; // [{where, code, sentence}]
-    this.errorId = body.error_id ?? "";
+    this.code = body.code ?? (body.type ?? "").split("/").pop();
+    // the server names a field by a JSON pointer; a form knows it by its first step
+    this.faults = (body.errors ?? []).map((each) => ({ ...each, where: each.pointer.replace(/^\//, "").split("/")[0] }));
+    this.errorId = body.request_id ?? "";
     this.body = body;
   }
 }
