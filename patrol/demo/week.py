@@ -1,8 +1,8 @@
 """The sample week: which things are seen, by whom, how far each has come. Told as the newspaper tells it.
 
 Five rounds of the drone, eight key issues supervised to their end, tips, calls and grid reports between them,
-and at the end an issue in every state. Each story is a generator that yields the moment of its next act; `tell`
-lets them take turns. No story touches a row by itself: it only calls deeds of `Walk`.
+and at the end an issue in every state. Each story is a generator that yields the moment of its next act;
+`tell` lets them take turns. No story touches a row by itself: it only calls deeds of `Walk`.
 """
 
 from __future__ import annotations
