@@ -69,7 +69,7 @@ def restore(file: Path, verify_: bool, json_: bool) -> int:
 
     settings = knobs()
     done = unpack(settings, file)
-    faults = verify_restored(settings, done, _replay) if verify_ else []
+    faults = verify_restored(settings, done, replay) if verify_ else []
     if json_:
         give(done.to_json() | {"verified": not faults if verify_ else None, "faults": faults})
         return 1 if faults else 0
@@ -84,7 +84,8 @@ def restore(file: Path, verify_: bool, json_: bool) -> int:
     return 1 if faults else 0
 
 
-def _replay(opened: Station) -> tuple[list[str], dict[str, tuple[int, str]]]:
+def replay(opened: Station) -> tuple[list[str], dict[str, tuple[int, str]]]:
+    """Every fault of the trail, and the heads it leads to."""
     from patrol.queries.trail import anchors_of
     from patrol.queries.trail import verify as check
 
