@@ -1,4 +1,4 @@
-"""Every row of STEPS as a pure case: whole it lacks nothing, and without each need it says which, in a sentence.
+"""Every row of STEPS as a pure case: whole it lacks nothing; without a need it says which, in a sentence.
 
 The tables below must name every row and every need: a new need without a case fails here.
 """
