@@ -21,6 +21,7 @@ from patrol.web import access, fields, parse, repeat
 from patrol.web.access import door, station
 
 bp = Blueprint("issues", __name__)
+NO_PHOTO = "没有这张照片，或不归您看。"
 PUBLIC_FILTERS = ("bbox", "state", "kind", "page")
 FILTERS = ("bbox", "state", "kind", "unit", "since", "overdue", "page")
 
@@ -194,9 +195,12 @@ def get_photo(issue: str, photo: str) -> Response:
     size = parse.query_args(request, ("size",)).get("size", "1280")
     place, who = station(), access.actor()
     with place.look(who) as look:
-        row = photos.find(look, found(look, issue), photo)
+        try:
+            row = photos.find(look, found(look, issue), photo)
+        except Missing:  # no such issue, no such photo: one answer
+            raise Missing(NO_PHOTO) from None
         if not rows.may_see_photo(look, row, rights.view_of(who.roles)):
-            raise Missing("没有这张照片，或不归您看。")
+            raise Missing(NO_PHOTO)
     return picture(row, size, original=who.has(*rights.ORIGINAL_PHOTO))
 
 
@@ -205,7 +209,7 @@ def picture(row: m.Photo, size: str, *, original: bool) -> Response:
     place = station()
     if size == "original":
         if not original:
-            raise Missing("没有这张照片，或不归您看。")
+            raise Missing(NO_PHOTO)
         response = Response(place.store.get(row.sha256), mimetype="application/octet-stream")
         response.headers["Content-Disposition"] = f"attachment; filename={row.sha256[:16]}.bin"
         return response
@@ -282,7 +286,10 @@ def get_clue_photo(clue: str, photo: str) -> Response:
     size = parse.query_args(request, ("size",)).get("size", "1280")
     who = access.actor()
     with station().look(who) as look:
-        row = clue_rows.photo(look, clues.find(look, clue), photo)
+        try:
+            row = clue_rows.photo(look, clues.find(look, clue), photo)
+        except Missing:
+            raise Missing(NO_PHOTO) from None
     return picture(row, size, original=who.has(*rights.ORIGINAL_PHOTO))
 
 
