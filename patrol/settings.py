@@ -47,7 +47,6 @@ class Settings:
     reports_hourly: int = _knob(10, "同一来源每小时最多几条免登录举报，多出的先留待人工", check="positive")
     free_disk_mb: int = _knob(500, "磁盘剩余低于此数不再收新件", check="positive")
     session_hours: int = _knob(12, "登录多久后要重登（小时）", check="positive")
-    look_back_percent: int = _knob(10, "每月回头看抽查比例（%）", check="positive")
     sse_streams: int = _knob(32, "同时最多几路实时推送页面", check="positive")
     log_level: str = _knob("info", "日志详略：debug、info、warning、error", check="level")
 
