@@ -197,7 +197,7 @@ def serve(settings: Settings, with_worker: bool = True) -> int:
     station = Station.open(settings, may_create=False)
     try:
         groups = len(station.robots.groups)  # a bad robots file is said here, not by a child that keeps dying
-        log.info("robots", groups=groups)
+        log.debug("robots", groups=groups)
         me, environ = str(os.getpid()), child_environ(settings)
         children = [Child("web", [sys.executable, "-m", "patrol.serve", me], environ)]
         if with_worker:
@@ -271,7 +271,7 @@ def run_web(parent: int) -> None:
     settings = Settings.read()
     server = Granian(
         "patrol.web.wsgi:app", address=settings.host, port=settings.port, interface=Interfaces.WSGI,
-        workers=1, blocking_threads=settings.sse_streams + 16, websockets=False, log_level=LogLevels.warning,
+        workers=1, blocking_threads=settings.sse_streams + 16, websockets=False, log_level=LogLevels.error,
         workers_kill_timeout=5,
     )  # fmt: skip
     watch_parent(parent, lambda: os.kill(os.getpid(), signal.SIGTERM))

@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import structlog
+from billiard import pool as processes  # type: ignore[import-untyped]
 from celery import bootsteps
 from celery.beat import EmbeddedService, Scheduler
 from celery.signals import setup_logging, worker_shutting_down
+from celery.worker.consumer import Consumer
 from kombu.exceptions import OperationalError
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -68,7 +70,18 @@ class Beside(bootsteps.StartStopStep):  # type: ignore[misc]  # celery has no ty
             self._pulse.hurry()
 
 
+class Listener(Consumer):  # type: ignore[misc]
+    """Celery's consumer, without the 28 queues it would declare on RabbitMQ for delayed tasks."""
+
+    class Blueprint(Consumer.Blueprint):  # type: ignore[misc]
+        default_steps = [
+            step for step in Consumer.Blueprint.default_steps if not str(step).endswith(":DelayedDelivery")
+        ]
+
+
 app.steps["worker"].add(Beside)
+# A child that ends waits, by default 30 s, until its parent has read every result. Nobody needs one here.
+processes.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = 20
 
 
 @setup_logging.connect  # type: ignore[untyped-decorator]
@@ -100,7 +113,7 @@ def work(settings: Settings, *, embedded: bool, queues: Sequence[str] = ()) -> i
         worker = app.Worker(
             hostname=f"patrol@{hands.name()}", pool=pool[0], concurrency=pool[1],
             queues=queue_names(settings, list(queues or QUEUES)), quiet=True, loglevel="WARNING",
-            without_gossip=True, without_mingle=True, without_heartbeat=True,
+            without_gossip=True, without_mingle=True, without_heartbeat=True, consumer_cls=Listener,
         )  # fmt: skip
         try:
             worker.start()
