@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from PIL import Image, ImageDraw
 
@@ -62,6 +63,14 @@ def bank_photo(kind: str, stage: str, seed: int) -> bytes:
 
 
 def _scene(seed: int) -> _Scene:
+    """The empty scene of a seed, on a canvas of its own."""
+    kept = _empty(seed)
+    image = kept.image.copy()
+    return replace(kept, image=image, draw=ImageDraw.Draw(image))
+
+
+@lru_cache(maxsize=64)
+def _empty(seed: int) -> _Scene:
     rng = random.Random(f"{seed}:scene")
     width, height = SIZE
     horizon = rng.uniform(0.18, 0.46)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import segno
+import structlog
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -29,7 +32,15 @@ def serve(settings: Settings) -> int:
         with _progress(screen, "装入样例的一周", load.ACTS) as on_each:
             loaded = load.load(settings, on_each=on_each)
     show(screen, settings, loaded)
-    return supervisor.serve(settings)
+    return supervisor.serve(_quieter(settings))
+
+
+def _quieter(settings: Settings) -> Settings:
+    """A demo's log would push the passwords off the screen: warnings only, unless asked otherwise."""
+    if settings.log_level != Settings.log_level:
+        return settings
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    return replace(settings, log_level="warning")
 
 
 def headless(settings: Settings, out: Path) -> int:
@@ -62,13 +73,13 @@ def show(screen: Console, settings: Settings, loaded: load.Loaded) -> None:
     segno.make(settings.address, error="m").terminal(out=drawn, compact=True, border=2)
     screen.print()
     screen.out(drawn.getvalue(), highlight=False)
+    screen.print(f"网址 {settings.address}", highlight=False, soft_wrap=True)
     screen.print(
-        f"网址 {settings.address}    地图 /map    办公桌面 /desk    手机 /phone    举报 /report",
-        highlight=False,
+        "地图 /map  办公桌面 /desk  手机 /phone  热线 /hotline  举报 /report  查结果 /tips", highlight=False
     )
     if settings.host in ("127.0.0.1", "localhost"):
         phone = "PATROL_HOST=0.0.0.0 PATROL_HOSTS=本机IP PATROL_PUBLIC_URL=http://本机IP:端口 make demo"
-        screen.print(f"现在只有本机能打开。要用手机扫码：{phone}", highlight=False)
+        screen.print(f"现在只有本机能打开。要用手机扫码：{phone}", highlight=False, soft_wrap=True)
     screen.print("河段为示意图，非实测；人名、照片、事情都是编的。\n")
 
 
