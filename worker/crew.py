@@ -43,6 +43,7 @@ class Beside(bootsteps.StartStopStep):  # type: ignore[misc]  # celery has no ty
         self._presence = arrive(opened)
         for name in TICKS:
             note(name)
+        tasks.beat.apply()
         self._pulse = pulse.Pulse(worker.concurrency)
         self._pulse.start()
         self._beat = EmbeddedService(app, thread=True, scheduler_cls=Scheduler)

@@ -21,7 +21,7 @@ from patrol.rules import clocks as law
 from patrol.rules import lifecycle
 from patrol.station import LADDER, SYSTEM, Station, Work
 
-BATCH = 400
+BATCH = 100  # a transaction is short, so that a report never waits long for SQLite's one writer
 ANCHOR_EVERY = timedelta(hours=1)
 ANCHORED = "anchors.jsonl"
 
