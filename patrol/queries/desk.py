@@ -95,12 +95,9 @@ def _clock_of(at: str | None) -> str:
 
 def banners(work: Work) -> dict[str, Any]:
     """What the desk says before anything else: worker health, stuck pushes, cards that people must paste."""
-    counts = dict(
-        work.session.execute(
-            select(m.Errand.state, func.count(m.Errand.id))
-            .where(m.Errand.state.in_(("stuck", "by_hand"))).group_by(m.Errand.state)
-        ).tuples().all()
-    )  # fmt: skip
+    query = select(m.Errand.state, func.count(m.Errand.id)).where(m.Errand.state.in_(("stuck", "by_hand")))
+    rows = work.session.execute(query.group_by(m.Errand.state)).all()
+    counts = {row[0]: row[1] for row in rows}
     return {"health": health.work(work), "stuck": counts.get("stuck", 0), "by_hand": counts.get("by_hand", 0)}
 
 
@@ -215,7 +212,7 @@ def deliveries(work: Work, state: str = "", page: int = 1) -> tuple[list[dict[st
         query = query.where(m.Errand.state == state)
     first = m.Errand.state.in_(("stuck", "by_hand")).desc()
     found = work.session.execute(query.order_by(first, m.Errand.id.desc()).offset((page - 1) * PAGE).limit(PAGE + 1))
-    rows = [_delivery(work, errand, number, now) for errand, number, now in found.tuples()]
+    rows = [_delivery(work, errand, number, now) for errand, number, now in found]
     return rows[:PAGE], len(rows) > PAGE
 
 
@@ -284,7 +281,7 @@ def delegations(work: Work) -> list[dict[str, Any]]:
     """Acting heads, now and to come, then those that have ended this month."""
     today = work.now.astimezone(SHANGHAI).date()
     query = select(m.Delegation).where(m.Delegation.to_on >= today - timedelta(days=31)).order_by(m.Delegation.from_on)
-    names = dict(work.session.execute(select(m.Person.id, m.Person.name)).tuples().all())
+    names = {row.id: row.name for row in work.session.scalars(select(m.Person))}
     return [
         {
             "to": names.get(row.to_id, ""), "by": names.get(row.by_id, ""), "from_on": row.from_on.isoformat(),

@@ -110,7 +110,7 @@ def _link(facts: dict[str, Any]) -> dict[str, str] | None:
 
 def steps(state: str, trail: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The six steps of the header: done with time and who, now, and to come."""
-    road = list(lifecycle.OPEN) + ["closed"]
+    road = [*lifecycle.OPEN, "closed"]
     reached: dict[str, dict[str, Any]] = {}
     for line in trail:
         facts = line.get("facts") or {}
@@ -120,22 +120,22 @@ def steps(state: str, trail: list[dict[str, Any]]) -> list[dict[str, Any]]:
     at = road.index(state) if state in road else None
     found: list[dict[str, Any]] = []
     for index, name in enumerate(road):
-        line = reached.get(name)
+        told = reached.get(name)
         if at is not None:
             phase = "now" if index == at and state != "closed" else ("done" if index <= at else "todo")
         else:
-            phase = "done" if line else "todo"
-        if at is None and not line:
+            phase = "done" if told else "todo"
+        if at is None and not told:
             continue
-        told = line if phase != "todo" else None
+        told = told if phase != "todo" else None
         found.append({
             "state": name, "phase": phase, "at": told["at"][5:16].replace("T", " ") if told else None,
             "who": (told.get("person") or _SYSTEM.get(told.get("role") or "", "")) if told else None,
         })  # fmt: skip
     if at is None:
-        line = reached.get(state)
-        found.append({"state": state, "phase": "now", "at": line["at"][5:16].replace("T", " ") if line else None,
-                      "who": (line.get("person") or "") if line else None})  # fmt: skip
+        end = reached.get(state)
+        found.append({"state": state, "phase": "now", "at": end["at"][5:16].replace("T", " ") if end else None,
+                      "who": (end.get("person") or "") if end else None})  # fmt: skip
     return found
 
 

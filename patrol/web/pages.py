@@ -8,20 +8,19 @@ from flask import Flask, request
 
 from patrol.queries.words import shown
 from patrol.station import Station
-from patrol.web import phone
+from patrol.web import desk_issues, desk_work, hotline, language, mapdoor, phone, public, signin
 
 
 def install_pages(app: Flask, station: Station) -> None:
     """Jinja names that every template rests on, and the page doors."""
 
-    def gettext(message: str, /, **values: Any) -> str:
-        return message % values if values else message
-
-    app.jinja_env.globals["_"] = gettext
-
     @app.context_processor
     def _shared() -> dict[str, Any]:
-        return {"now": shown(station.now()), "lang": "zh-CN", "tip_phone": station.place.hotline, "place": station.place,
+        return {"now": shown(station.now()), "lang": language.language(), "tip_phone": station.place.hotline, "place": station.place,
                 "path": request.path}  # fmt: skip
 
     app.register_blueprint(phone.bp)
+    assert desk_issues.bp is desk_work.bp  # one blueprint, its doors in several files
+    app.register_blueprint(desk_work.bp)
+    for bp in (public.bp, signin.bp, hotline.bp, mapdoor.bp):
+        app.register_blueprint(bp)

@@ -1,0 +1,116 @@
+"""What every desk page stands in: blueprint, rail with its counts, banners, and what was just done."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, current_app, make_response, redirect, render_template
+
+from patrol.actions import siting
+from patrol.queries import desk
+from patrol.queries import issues as rows
+from patrol.rules import lifecycle, rights
+from patrol.rules.problems import FENCE_M, PROBLEMS
+from patrol.station import Work
+
+bp = Blueprint("desk", __name__)
+
+DONE = {
+    "confirm": "立案了", "join": "并入了", "discard": "不用办，已记下", "approve": "批准了", "refuse": "不予批准，已告知申请人",
+    "withdraw": "申请撤回了", "replay": "再推一次，结果看这里", "handed_over": "记下了：已粘贴。推送时限到确认送达才停",
+    "release": "照片放给单位看了", "delegate": "代行定好了",
+}  # fmt: skip
+# href, icon, word, key after G, count, red, last
+_RAIL = (
+    ("/desk", "ui-inbox", "收件箱", "I", "inbox", False),
+    ("/desk/issues", "ui-list", "问题", "L", "late", True),
+    ("/desk/issues?state=rectified,verified", "ui-accept", "验收", "C", "accept", False),
+    ("/desk/requests", "ui-pen", "申请", "Q", "requests", False),
+    ("/desk/deliveries", "ui-bell", "推送", "D", "deliveries", True),
+    ("/hotline", "ui-call", "热线", "H", "", False),
+    ("/map", "ui-map", "地图", "M", "", False),
+    ("/cockpit", "ui-chart", "数字", "N", "", False),
+    ("/desk/people", "ui-people", "人员", "P", "", False),
+)
+
+
+def page(look: Work, template: str, on: str, status: int = 200, **more: Any) -> Response:
+    """Draw a desk page: `on` is the address of its item on the rail."""
+    context = {"rail": rail(look, on), "me": me(look), "alarms": desk.banners(look), **more}
+    return make_response(render_template(f"pages/desk/{template}.html", **context), status)
+
+
+def rail(look: Work, on: str) -> list[dict[str, Any]]:
+    """The rail of every desk page; what this app does not serve is left out."""
+    counts = desk.counts(look)
+    served = {rule.rule for rule in current_app.url_map.iter_rules()}
+    return [
+        {"href": href, "symbol": symbol, "zh": zh, "go": key, "count": counts.get(count) or None, "late": late,
+         "on": href == on, "last": href == "/desk/people"}
+        for href, symbol, zh, key, count, late in _RAIL if href.split("?")[0] in served
+    ]  # fmt: skip
+
+
+def me(look: Work) -> dict[str, str]:
+    zh = [row.zh for code, row in rights.ROLES.items() if code in look.actor.roles]
+    return {"name": look.actor.name, "role": f"{look.actor.name}（{'、'.join(zh)}）"}
+
+
+def told(done: str, number: str = "") -> str:
+    """What the banner says after a deed: `done` names it (a step, or a deed of DONE), or asked:<step>."""
+    verb = done.removeprefix("asked:")
+    row = lifecycle.STEPS.get(verb)
+    what = DONE.get(done) or (row.zh if row else "")
+    if not what:
+        return ""
+    if done.startswith("asked:"):
+        return f"{number} 的{what}申请提交了，等另一个人批。"
+    return f"{number} {what}。" if done in DONE else f"{number} {what}办好了。"
+
+
+def back_to(path: str, done: str, number: str = "") -> Response:
+    glue = "&" if "?" in path else "?"
+    return redirect(f"{path}{glue}done={done}{f'&about={number}' if number else ''}", 303)  # type: ignore[return-value]
+
+
+def near(look: Work, kind: str, thing: Any, but: str = "") -> list[dict[str, Any]]:
+    """Issues near a clue or an issue that may be the same thing, nearest first, each with a picture."""
+    if thing.lon is None or thing.lat is None:
+        return []
+    at = siting.site_wgs84(look, thing.lon, thing.lat, thing.accuracy_m, "")
+    found = []
+    for one in siting.near(look, kind, at, thing.outline):
+        if one.issue.number == but or (one.verdict == "other" and one.distance_m > desk.NEIGHBOUR_M):
+            continue
+        shots = rows.photos(look, one.issue, rights.view_of(look.actor.roles))
+        found.append({
+            "number": one.issue.number, "state": one.issue.state, "distance_m": round(one.distance_m),
+            "same": one.verdict in ("join", "still_visible"), "words": VERDICTS[one.verdict],
+            "unit": look.place.units[one.issue.lead_unit or ""].name if one.issue.lead_unit in look.place.units else "",
+            "kind_zh": PROBLEMS[one.issue.kind].zh, "open": one.issue.state in lifecycle.OPEN,
+            "photo": shots[0]["url"] + "?size=320" if shots else None,
+        })  # fmt: skip
+    return found[:4]
+
+
+VERDICTS = {
+    "join": "距离在同一件的范围里", "still_visible": "整改后又看到，可能没改好", "relapse": "原处已销号，疑似反弹",
+    "recurrence": "以前在这里办过", "other": "同种类，隔得远些",
+}  # fmt: skip
+
+
+def frame(photo: dict[str, Any], base: str, size: int = 960) -> dict[str, Any]:
+    """One photo as the photo macro takes it."""
+    stage = lifecycle.PHOTO_STAGES.get(photo.get("stage", "report"), "")
+    at = photo.get("taken_at") or photo.get("received_at") or ""
+    return {
+        "zh": stage, "src": f"{base}?size={size}", "at": at[5:16].replace("T", " "), "href": f"{base}?size=2048",
+        "error_m": round(photo["accuracy_m"]) if photo.get("accuracy_m") else None, "gone": photo.get("lost", False),
+        "source": {"app": "手机", "exif": "相机"}.get(str(photo.get("source") or ""), ""),
+    }  # fmt: skip
+
+
+FLAG_WORDS = {
+    "no_position": "没有位置", "elsewhere": f"离点超过 {FENCE_M:.0f} 米", "no_time": "没有拍摄时间",
+    "old": "拍得比上一步还早", "similar": "和别件的照片很像",
+}  # fmt: skip
