@@ -107,6 +107,12 @@ PAGES: dict[str, Page] = {
     ),
 }
 
+ORDER = tuple(PAGES)  # buttons stand in the order of the table
+# a decision on photos: they stand above its form
+LOOK_FIRST = frozenset({"verify", "send_back", "close"})
+# steps people ask for and should be told why they cannot have
+WORTH_SAYING = frozenset({"submit", "progress", "extend", "suspend", "return", "supervise", "verify", "close"})
+
 # code of evidence.NEEDS -> the field of the form that answers it; a lack without a field bars the step
 ANSWERED_BY: dict[str, str] = {
     "fix": "position",
@@ -152,4 +158,4 @@ LABELS = {
     "checklist": "验收清单",
     "area_m2": "约多少平方米",
 }
-SHORT_FINDINGS = {"true": "属实", "moved": "属实，位置变了", "gone": "已清除", "false": "不属实"}
+SHORT_FINDINGS = {"true": "属实", "moved": "位置变了", "gone": "已清除", "false": "不属实"}

@@ -26,6 +26,7 @@ from patrol.rules.problems import FENCE_M, PROBLEMS, WORST_FIX_M
 from patrol.station import Work
 from patrol.web import phone_forms
 from patrol.web.phone_forms import Asked
+from patrol.web.phone_steps import LOOK_FIRST, ORDER, WORTH_SAYING, Page
 
 TABS = (("/phone", "ui-list", "任务", None), ("/phone/report", "ui-camera", "快报", "拍照报"), ("/phone/me", "ui-person", "我的", None))
 REQUEST_STATES = {"open": "等批", "approved": "批了", "refused": "没批", "withdrawn": "撤回了"}
@@ -77,29 +78,33 @@ def issue_page(work: Work, issue: m.Issue, wanted: str | None, asked: Asked) -> 
     unit = work.place.units.get(issue.lead_unit or "")
     clocks = detail["clocks"]
     pressing = [row for row in clocks if job and row["name"] == job.clock]
-    late = any(row["status"] == "late" for row in clocks)
+    late = [row["zh"] for row in _last(clocks) if row["status"] == "late"]
+    pressed = bool(pressing) and pressing[-1]["status"] == "late"  # red is for the clock this person can stop
     kind = PROBLEMS[issue.kind]
-    head = {"title": kind.zh, "kind": issue.kind, "place": detail["place"] or "位置待核实", "state": issue.state,
-            "chainage_m": issue.chainage_m, "bank": issue.bank, "late": late, "href": f"/phone/issues/{issue.number}"}  # fmt: skip
+    mark, _, more = (detail["place"] or "位置待核实").partition("，")
+    head = {"title": kind.zh, "kind": issue.kind, "place": mark, "state": issue.state,
+            "chainage_m": issue.chainage_m, "bank": issue.bank, "late": pressed, "href": f"/phone/issues/{issue.number}"}  # fmt: skip
     return {
-        "issue": detail, "head": head, "sub_words": [issue.number, unit.name if unit else ""], "job": job,
+        "issue": detail, "head": head, "sub_words": [issue.number, more, unit.name if unit else ""], "job": job,
         "plain_place": tasks.plain_place(issue), "turn": detail["turn"] or lifecycle.STATES[issue.state],
         "clock": clock_view(pressing[-1]) if pressing else most_urgent(clocks),
         "clocks": [clock_view(row) for row in _last(clocks)],
         "form": _form(work, issue, first, options, clocks, asked) if first else None,
-        "others": [(step, page) for step, page in ready.items() if step != first],
-        "barred": barred, "asked_for": [o["zh"] for o in options.values() if o["asked"]],
+        "others": [(step, ready[step]) for step in _in_order(ready, clocks, issue) if step != first],
+        "barred": [(page.title, why) for step, page, why in barred if step in WORTH_SAYING],
+        "why_not": _why_not(work, wanted, ready, barred), "look_first": first in LOOK_FIRST, "as_unit": work.actor.has("unit"), "asked_for": [o["zh"] for o in options.values() if o["asked"]],
         "panel": _panel(work, issue), "strip": strip_marks([head]), "river": river(work),
         "frames": [_frame(photo) for photo in detail["photos"]], "slips": [_slip(slip) for slip in detail["slips"]],
         "requests": [_request(request) for request in detail["requests"]],
-        "lines": timeline.lines(work, rows.trail(work, issue)), "closing": kind.closing, "requirement": kind.requirement,
-        "flags": [code for code in detail["flags"] if code != "overdue"] + (["overdue"] if late else []),
+        "lines": _lines(work, issue), "closing": kind.closing, "requirement": kind.requirement,
+        "flags": [code for code in detail["flags"] if code != "overdue"]
+        + [{"code": "overdue", "zh": f"{zh}超期"} for zh in late],
     }  # fmt: skip
 
 
 def _sorted_out(
     work: Work, options: Mapping[str, Mapping[str, Any]]
-) -> tuple[dict[str, phone_forms.Page], list[tuple[str, str]]]:
+) -> tuple[dict[str, Page], list[tuple[str, Page, str]]]:
     """Steps that can be filled in now, and those that something else bars, with why."""
     ready, barred = {}, []
     for step, option in options.items():
@@ -108,10 +113,27 @@ def _sorted_out(
             continue
         why = phone_forms.bars(page, option)
         if why:
-            barred.append((page.title, "".join(why)))
+            barred.append((step, page, "".join(why)))
         else:
             ready[step] = page
     return ready, barred
+
+
+def _why_not(
+    work: Work, wanted: str | None, ready: Mapping[str, Page], barred: Iterable[tuple[str, Page, str]]
+) -> tuple[str, str] | None:
+    """The step an address asks for, and why there is no form for it."""
+    page = phone_forms.page_of(wanted, as_grid=work.actor.has("grid")) if wanted else None
+    if page is None or wanted in ready:
+        return None
+    return page.title, next((why for step, _, why in barred if step == wanted), "")
+
+
+def _in_order(ready: Mapping[str, Page], clocks: Iterable[Mapping[str, Any]], issue: m.Issue) -> list[str]:
+    """What people do more often first; an appeal only where there is something to appeal against."""
+    late = any(row["status"] in ("late", "met_late", "missed") for row in clocks)
+    grounds = late or issue.round > 1 or issue.returns > 0 or issue.state in lifecycle.ENDS
+    return sorted((step for step in ready if step != "appeal" or grounds), key=ORDER.index)
 
 
 def _form(
@@ -183,6 +205,14 @@ def _last(clocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The last instance of each clock that means something to a reader."""
     last = {row["name"]: row for row in clocks}
     return [row for row in last.values() if row["status"] not in ("cancelled", "not_needed")]
+
+
+def _lines(work: Work, issue: m.Issue) -> list[dict[str, Any]]:
+    """The history; a line whose person is cut away names nobody."""
+    trail = rows.trail(work, issue)
+    named = [line for line in trail if "person" in line]
+    lines = timeline.lines(work, trail)
+    return lines if named else [line | {"who": ""} for line in lines]
 
 
 def moment(iso: str | None) -> str:

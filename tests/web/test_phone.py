@@ -217,6 +217,15 @@ def test_a_unit_asks_for_more_time_sees_the_answer_and_may_withdraw(street: Stre
     assert gone.status_code == 303 and "撤回了" in unit.get(f"/phone/issues/{number}")
 
 
+def test_a_step_that_cannot_be_taken_says_why(street: Street) -> None:
+    number = street.town.to_assigned()
+    unit = street.phone("unit", unit="water")
+    page = unit.get(f"/phone/issues/{number}?step=submit")
+    assert "报验现在办不了" in page and "还没到场核实" in page
+    sent = unit.post(f"/phone/issues/{number}/steps/assign", {"version": "1"})
+    assert (sent.status_code, sent.json["detail"]) == (409, "这一步请在电脑上办。")
+
+
 def test_tasks_are_sorted_by_what_is_left_and_one_card_has_the_button(street: Street, clock: SetClock) -> None:
     town = street.town
     later = town.to_assigned(chainage_m=600)

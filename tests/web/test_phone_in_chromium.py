@@ -93,6 +93,10 @@ def test_a_check_in_is_measured_photographed_and_sent(
     assert "已到现场" in tab.inner_text(".fix-pill") and "精度 ±8 米" in tab.inner_text(".fix-pill")
     tab.click(".act-foot button")  # nothing filled in yet: everything is named
     assert tab.locator(".missing-block li").count() == 2
+    box, foot = tab.locator(".missing-block").bounding_box(), tab.locator(".act-foot").bounding_box()
+    assert box["y"] > 60 and box["y"] + box["height"] <= foot["y"]  # in sight, above the button
+    tab.click(".missing-block a >> nth=1")
+    assert tab.evaluate("document.activeElement.name") == "finding"
     shot = tmp_path / "before.jpg"
     shot.write_bytes(picture(21))
     tab.set_input_files("#f-photo", str(shot))

@@ -90,6 +90,19 @@ function rules() {
   }
 }
 
+/** The box of missing things stays in sight until the person goes on filling in. */
+function watchMissing() {
+  const place = form.querySelector("[data-missing]");
+  const show = () => form.classList.toggle("is-told", place.childElementCount > 0);
+  new MutationObserver(show).observe(place, { childList: true });
+  const goOn = (event) => {
+    if (event.type !== "click" || event.target.closest("a")) form.classList.remove("is-told");
+  };
+  form.addEventListener("change", goOn);
+  place.addEventListener("click", goOn);
+  show();
+}
+
 // ---- position
 
 function place(at) {
@@ -102,6 +115,7 @@ function place(at) {
   field.value = (here ? fix.mark(here.chainage_m) + " " + fix.word(here.bank) + "，" : "") + "±" + Math.round(at.accuracy_m) + " 米";
   field.removeAttribute("aria-invalid");
   const { tone } = said(at);
+  box.classList.toggle("is-fixed", at.accuracy_m < fix.POOR_M); // what is measured stands in the bar; typing stays one press away
   settled = at.accuracy_m <= fix.GOOD_M && tone === "ok"; // good enough and on the spot: taken without asking
 }
 
@@ -112,10 +126,21 @@ function forget(box) {
 function followFix() {
   const box = form.querySelector("[data-place]");
   if (!box) return;
+  document.body.classList.toggle("has-around", Boolean(document.querySelector("[data-around]")));
   const ask = box.hasAttribute("data-ask");
   typed = ask;
   const again = box.querySelector("[data-locate]");
   again.hidden = false;
+  const typeIt = box.querySelector("[data-type-it]");
+  typeIt.hidden = ask;
+  typeIt.addEventListener("click", () => {
+    typed = true;
+    forget(box);
+    box.classList.remove("is-fixed");
+    const field = box.querySelector("input[type=text]");
+    field.value = "";
+    field.focus();
+  });
   again.addEventListener("click", () => {
     typed = settled = false;
     fix.stop();
@@ -255,5 +280,6 @@ if (form) {
   form.addEventListener("submit", onSubmit);
   if (draft.restore(form)) told(fix.word("kept"));
   rules();
+  watchMissing();
   followFix();
 }

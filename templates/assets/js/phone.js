@@ -16,7 +16,8 @@ function onCards(at) {
       const dot = document.createElement("i");
       dot.className = "dot";
       dot.ariaHidden = "true";
-      far.append(dot, document.createElement("span"));
+      place.lastElementChild?.append(dot); // at the end of the line before it, should the line break there
+      far.append(document.createElement("span"));
       place.append(far);
     }
     const spot = { lon: Number(task.dataset.lon), lat: Number(task.dataset.lat) };
