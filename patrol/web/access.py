@@ -23,6 +23,7 @@ COOKIE = "patrol_sid"
 View = Callable[..., Any]
 LARGEST_ID = 2**31 - 1
 _NUMBER = re.compile(r"-?[0-9]{1,10}(\.[0-9]{1,17})?", re.ASCII)
+_VERSION = re.compile(r'(?:W/)?"?([0-9]{1,9})"?', re.ASCII)
 _BY_PATH = {(row.method, row.path): row for row in (*DOORS, *PAGES)}
 
 
@@ -108,10 +109,10 @@ def if_match() -> int | None:
     text = request.headers.get("If-Match")
     if text is None:
         return None
-    try:
-        return int(text.strip().removeprefix("W/").strip('"'))
-    except ValueError:
-        raise BadInput(Fault("If-Match", "bad_version", "If-Match 要写版本号，如 \"3\"。")) from None
+    match = _VERSION.fullmatch(text.strip())
+    if match is None:
+        raise BadInput(Fault("If-Match", "bad_version", "If-Match 要写版本号，如 \"3\"。"))
+    return int(match[1])
 
 
 def need_version() -> int:
