@@ -171,7 +171,7 @@ PAGES: tuple[Door, ...] = (
     Door("POST", "/phone/report", _ALL - {"drone"}),
     Door("GET", "/phone/issues/<issue>", frozenset({"grid", "unit"}) | _OFFICE | {"chief", "inspector"}, True),
     Door("POST", "/phone/issues/<issue>/steps/<step>", frozenset({"grid", "unit"}) | _OFFICE | {"chief", "inspector"}, True),
-    Door("POST", "/phone/issues/<issue>/photos", frozenset({"grid"}), True),
+    Door("POST", "/phone/issues/<issue>/photos", frozenset({"grid", "unit"}), True),
     Door("POST", "/phone/requests/<request_id>/withdraw", frozenset({"grid", "unit"}) | _OFFICE, True),
     Door("GET", "/phone/me", _ALL - {"drone"}),
     Door("GET", "/desk", _DESK),

@@ -207,7 +207,7 @@ def _not_done(
 
 @door(bp, "POST", "/phone/issues/<issue>/photos")
 def post_photos(issue: str) -> Any:
-    """Photos alone: the picture before something is put right on the spot."""
+    """Photos alone: the picture of what was there, before anything is put right."""
     sent, files = _multipart(("claims",))
     claims = _claims(sent.pop("claims", None), len(files))
     stage, place, who = sent.get("stage", ""), station(), access.actor()
@@ -222,7 +222,8 @@ def post_photos(issue: str) -> Any:
         _attach(work, handle.find_issue(work, issue, lock=True), stage, shots, claims, faults)
         if faults:
             raise BadInput(faults)
-    to = f"/phone/issues/{issue}?step=handle_here"
+    step = sent.get("step") if sent.get("step") in PAGES else "handle_here"
+    to = f"/phone/issues/{issue}?step={step}"
     return jsonify({"issue": issue, "next": to}) if answers.wants_json(request) else redirect(to, 303)
 
 

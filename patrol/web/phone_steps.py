@@ -131,6 +131,7 @@ ANSWERED_BY: dict[str, str] = {
     "look_back_photo": "photo",
     "own_photo_if_flagged": "photo",
     "own_photo_if_seen_again": "photo",
+    "before_photo_kept": "photo",
     "screenshot_unless_chief": "photo",
     "of_lead_unit_or_signed_receipt": "photo",
     "photo_if_moved_30m": "photo",

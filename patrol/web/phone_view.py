@@ -145,7 +145,9 @@ def _form(
     kept = unused_photos(work, issue)
     have = [{"zh": "已传到", "src": _url(issue, photo) + THUMB} for photo in kept]
     shown = phone_forms.fields_of(work, issue.kind, step, page, option, clocks, asked)
-    first_photo = step == "handle_here" and not any(photo.stage == "before" for photo in kept)
+    # what was there before must be on record before anything is put right, so its picture goes ahead by itself
+    first_photo = any(lack["code"] == "before_photo_kept" for lack in option["missing"])
+    first_photo |= step == "handle_here" and not any(photo.stage == "before" for photo in kept)
     for one in shown:
         if one["type"] == "photos":
             one |= {"zh": page.photo, "have": have, "required": one["required"] and not (have and step != "handle_here")}
@@ -154,6 +156,7 @@ def _form(
         "step": step, "action": f"{place}/steps/{step}", "title": page.title, "button": page.button, "note": page.note,
         "fields": shown, "version": issue.version, "client_id": asked.values.get("client_id") or str(uuid.uuid4()),
         "faults": asked.faults, "final": option["final"], "first_photo": first_photo,
+        "first_note": "传上去，隔 2 分钟再拍整改后" if step == "handle_here" else "传上去，再拍整改后",
         "confirm": f"{issue.number} {page.title}，办完不能撤。" if option["final"] else "",
         "at_claimed": asked.values.get("at_claimed", ""),
     }  # fmt: skip

@@ -268,6 +268,20 @@ def test_before_something_is_put_right_on_the_spot_its_picture_is_sent(street: S
     assert town.issue(number).state == "rectified"
 
 
+def test_a_unit_that_nobody_came_to_check_sends_before_and_after_itself(street: Street, clock: SetClock) -> None:
+    town, unit = street.town, street.phone("unit", unit="water")
+    number = town.to_assigned()
+    unit.take(number, "receive", {})
+    clock.forward(hours=3)  # the check-in is red
+    assert "先拍整改前" in unit.get(f"/phone/issues/{number}")
+    sent = unit.post(f"/phone/issues/{number}/photos", {"stage": "before", "step": "submit"}, (picture(31),))
+    assert sent.json["next"] == f"/phone/issues/{number}?step=submit"
+    clock.forward(minutes=1)
+    answer = unit.take(number, "submit", {}, (picture(32),))
+    assert answer.status_code == 200, answer.get_data(as_text=True)
+    assert town.issue(number).state == "rectified"
+
+
 def test_me_says_who_where_and_how_to_leave(street: Street) -> None:
     page = street.phone("grid", grids=frozenset({"G3"})).get("/phone/me")
     assert "柳门网格（柳门社区）" in page and 'action="/signout"' in page and "长辈版" in page
