@@ -10,6 +10,7 @@ from patrol import models as m
 from patrol.errors import BadInput, Fault, Missing
 from patrol.queries import clockwords, issues
 from patrol.rules import rights
+from patrol.rules.calendar import SHANGHAI
 from patrol.rules.lifecycle import APPROVALS
 from patrol.station import Work
 
@@ -78,11 +79,22 @@ def requests(work: Work, *, only_open: bool = True) -> list[dict[str, Any]]:
         mine = m.Request.asker_id == work.actor.person_id
         query = query.where(mine | (m.Request.asker_role == "unit") if work.actor.has("unit") else mine)
     found = []
+    roles = deciding_roles(work)
     for request, issue in work.session.execute(query.order_by(m.Request.id).limit(PAGE)).all():
         row = issues.request_row(work, request, issue, full=full)
         rungs = APPROVALS[request.approval].rungs[: request.rung + 1]
         may = {role for rung in rungs for role in rung}
         row["mine"] = request.asker_id == work.actor.person_id
-        row["decide"] = not row["mine"] and work.actor.has(*may) and request.state == "open"
+        row["decide"] = not row["mine"] and bool(roles & may) and request.state == "open"
         found.append(row)
     return found
+
+
+def deciding_roles(work: Work) -> set[str]:
+    """The actor's roles for deciding: an acting head decides as the head, on the days of the delegation."""
+    today = work.now.astimezone(SHANGHAI).date()
+    acting = select(m.Delegation.id).where(
+        m.Delegation.to_id == work.actor.person_id, m.Delegation.from_on <= today, m.Delegation.to_on >= today
+    )
+    held = work.actor.person_id is not None and work.session.scalar(acting.limit(1)) is not None
+    return set(work.actor.roles) | ({"office_head"} if held else set())

@@ -21,6 +21,7 @@ from patrol.errors import (
     Stale,
     WrongStep,
 )
+from patrol.queries import clues as clue_rows
 from patrol.queries import desk, timeline
 from patrol.queries import issues as rows
 from patrol.queries.clockview import arithmetic, header_views
@@ -207,7 +208,9 @@ def _slip(slip: dict[str, Any], zh: str) -> dict[str, Any]:
 def _request(look: Work, issue: m.Issue, row: dict[str, Any]) -> dict[str, Any]:
     request_ = look.session.get(m.Request, row["id"])
     mine = request_ is not None and request_.asker_id == look.actor.person_id
-    may = request_ is not None and not mine and look.actor.has(*handle.mechanism.deciders(request_))
+    may = request_ is not None and not mine and bool(
+        clue_rows.deciding_roles(look) & set(handle.mechanism.deciders(request_))
+    )
     return row | {"mine": mine, "decide": may and row["state"] == "open", "place": place_words(look, issue)}
 
 
