@@ -46,7 +46,7 @@ class _Scene:
         width, height = self.image.size
         x = self.rng.uniform(0.15, 0.85) * width
         top = self.shore(x) + 20
-        return x, top + (height - 40 - top) * self.rng.random() * 0.8
+        return x, top + (height - 40 - top) * self.rng.random() * 0.3
 
 
 def bank_photo(kind: str, stage: str, seed: int) -> bytes:

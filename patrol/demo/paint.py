@@ -36,7 +36,7 @@ def jitter(rng: random.Random, colour: Colour, by: int = 18) -> Colour:
     return tuple(max(0, min(255, part + light + rng.randint(-6, 6))) for part in colour)  # type: ignore[return-value]
 
 
-def marked(image: Image.Image, words: str, at: tuple[float, float] = (0.5, 0.16)) -> Image.Image:
+def marked(image: Image.Image, words: str, at: tuple[float, float] = (0.5, 0.25)) -> Image.Image:
     """Say on the picture itself what it is."""
     width, height = image.size
     veil = Image.new("RGBA", image.size)
