@@ -104,7 +104,8 @@ def _field(
     if name in ("words", "reason"):
         rows: dict[str, Any] = {"rows": 3, "maxlength": 2000}
         if step == "supervise" and name == "reason":
-            rows["data-only-if"] = "finding=false"
+            rows |= {"data-only-if": "finding=false", "data-need": "缺原因：不属实的请写一句。"}
+            one["optional"] = False
         hints = {("check", "reason"): "拍不了照片，或没看到时写", ("supervise", "reason"): "不属实的要写原因"}
         return one | {"type": "textarea", "attrs": rows, "hint": hints.get((step, name))}
     if name == "found":

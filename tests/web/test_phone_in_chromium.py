@@ -125,6 +125,12 @@ def test_a_draft_survives_a_reload_and_a_poor_fix_is_red(
     tab = open_tab(Street(town).phone("grid"), town, accuracy_m=140)
     tab.goto(f"{address}/phone/issues/{number}")
     tab.locator(".fix-pill[data-tone=late]").wait_for()
+    assert not tab.locator("textarea[name=reason]").is_visible()
+    tab.check("input[name=finding][value=false]", force=True)
+    tab.click(".act-foot button")  # not true: a reason and two photos, all of it named
+    assert [line.split("：")[0] for line in tab.locator(".missing-block li").all_inner_texts()] == [
+        "不属实要 2 张现场照片，还差 2 张。", "缺原因",
+    ]  # fmt: skip
     tab.fill("textarea[name=words]", "写到一半")
     tab.reload()
     assert tab.input_value("textarea[name=words]") == "写到一半"

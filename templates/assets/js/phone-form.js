@@ -83,7 +83,6 @@ function rules() {
   }
   for (const field of form.querySelectorAll("[data-only-if]")) {
     const [name, value] = field.dataset.onlyIf.split("=");
-    field.dataset.need ??= field.dataset.required ?? field.closest(".field")?.querySelector("label")?.firstChild?.textContent ?? "";
     const holds = chosen(name) === value;
     need(field, holds ? field.dataset.need : "");
     field.closest(".field").hidden = !holds;
