@@ -173,9 +173,7 @@ def _sewage(scene: _Scene, left: float, stage: str) -> None:
         draw.line((x - 12, y + 21, x + 12, y + 21), fill=(200, 70, 50), width=4)
     elif stage == "during":
         for i in range(7):
-            draw.rounded_rectangle(
-                (x - 44 + i * 13, y + 26, x - 28 + i * 13, y + 38), 5, fill=(206, 190, 150)
-            )
+            draw.rounded_rectangle((x - 44 + i * 13, y + 26, x - 28 + i * 13, y + 38), 5, fill=(206, 190, 150))
 
 
 def _floating(scene: _Scene, left: float, stage: str) -> None:
@@ -206,9 +204,7 @@ def _bare_soil(scene: _Scene, left: float, stage: str) -> None:
             y = scene.rng.uniform(scene.shore(x) + 18, height - 24)
             scene.draw.ellipse((x, y, x + 5, y + 3), fill=jitter(scene.rng, soil, 30))
     if stage == "during":
-        scene.draw.polygon(
-            [(x0, height), *points[: len(points) // 2], (x0 + 160, height)], fill=(64, 120, 84)
-        )
+        scene.draw.polygon([(x0, height), *points[: len(points) // 2], (x0 + 160, height)], fill=(64, 120, 84))
     if stage == "after":
         for _ in range(1200):
             x = scene.rng.uniform(x0, x1)
@@ -222,12 +218,8 @@ def _solid_waste(scene: _Scene, left: float, stage: str) -> None:
     for _ in range(round(64 * left)):
         x, y = x0 + scene.rng.gauss(0, 70), y0 + scene.rng.gauss(0, 18)
         y, big = max(scene.shore(x) + 10, y), scene.rng.uniform(10, 26)
-        sack = jitter(
-            scene.rng, scene.rng.choice(((58, 58, 62), (206, 204, 196), (90, 116, 168), (176, 140, 96)))
-        )
-        scene.draw.rounded_rectangle(
-            (x, y - big, x + big * 1.4, y), big * 0.45, fill=sack, outline=(46, 44, 42)
-        )
+        sack = jitter(scene.rng, scene.rng.choice(((58, 58, 62), (206, 204, 196), (90, 116, 168), (176, 140, 96))))
+        scene.draw.rounded_rectangle((x, y - big, x + big * 1.4, y), big * 0.45, fill=sack, outline=(46, 44, 42))
     if stage == "after":
         scene.draw.ellipse((x0 - 90, y0 - 16, x0 + 110, y0 + 14), fill=(168, 156, 130))
 

@@ -15,7 +15,6 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-import templates
 from geodata.snapshot import single_file_map
 from patrol import models as m
 from patrol.actions import calendar_store, slips
@@ -29,7 +28,7 @@ from patrol.rules.problems import PROBLEMS
 from patrol.settings import Settings
 from patrol.station import Station, wall_clock
 
-LEAFLET = Path(str(templates.__path__[0])) / "assets" / "vendor" / "leaflet"
+LEAFLET = Path(__file__).parents[2] / "templates" / "assets" / "vendor" / "leaflet"
 _WORDS = {
     "issue": "编号",
     "kind": "种类",
@@ -121,9 +120,7 @@ def _map(station: Station, out: Path) -> Path:
     with station.look() as look:
         rows = list(look.session.scalars(select(m.Issue).order_by(m.Issue.id)))
         late = set(
-            look.session.scalars(
-                select(m.Clock.issue_id).where(m.Clock.due_at <= look.now, m.Clock.state == "running")
-            )
+            look.session.scalars(select(m.Clock.issue_id).where(m.Clock.due_at <= look.now, m.Clock.state == "running"))
         )
     features = [
         {

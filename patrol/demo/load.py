@@ -39,15 +39,11 @@ def is_sample(settings: Settings) -> bool:
     """Whether this data folder holds a whole sample."""
     state = _mark(settings)
     if state == "loading":
-        raise Misconfigured(
-            f"上次装样例没有装完。里面只有样例，请删掉 {settings.data} 再试，或换个 PATROL_DATA。"
-        )
+        raise Misconfigured(f"上次装样例没有装完。里面只有样例，请删掉 {settings.data} 再试，或换个 PATROL_DATA。")
     return state == "loaded"
 
 
-def load(
-    settings: Settings, *, now: datetime | None = None, on_each: Callable[[], None] = lambda: None
-) -> Loaded:
+def load(settings: Settings, *, now: datetime | None = None, on_each: Callable[[], None] = lambda: None) -> Loaded:
     """Tables, calendar, sample week and ways in. A folder that is a sample already gets new passwords."""
     fresh = not is_sample(settings)
     clock = SetClock(now or wall_clock())
@@ -84,9 +80,7 @@ def _tell(station: Station, clock: SetClock, on_each: Callable[[], None]) -> lis
 def _print(station: Station, on_each: Callable[[], None]) -> None:
     """Print every slip now, on two cores, so that a fresh start owes nothing; the errands find it done."""
     with station.look() as look:
-        owed = list(
-            look.session.scalars(select(m.Slip.id).where(m.Slip.pdf_sha256.is_(None)).order_by(m.Slip.id))
-        )
+        owed = list(look.session.scalars(select(m.Slip.id).where(m.Slip.pdf_sha256.is_(None)).order_by(m.Slip.id)))
     with ThreadPoolExecutor(2) as hands:
         for _ in hands.map(lambda slip_id: slips.print_slip(station, slip_id), owed):
             on_each()
@@ -100,9 +94,7 @@ def _refuse_real(station: Station, settings: Settings) -> None:
             for table in (m.Sighting, m.Issue, m.Account, m.Token)
         )
     if rows:
-        raise Misconfigured(
-            f"{settings.data} 里已有真实数据，样例不往里装。请用 PATROL_DATA 另指一个空文件夹。"
-        )
+        raise Misconfigured(f"{settings.data} 里已有真实数据，样例不往里装。请用 PATROL_DATA 另指一个空文件夹。")
 
 
 def _mark(settings: Settings) -> str:

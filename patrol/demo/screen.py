@@ -74,9 +74,7 @@ def show(screen: Console, settings: Settings, loaded: load.Loaded) -> None:
     screen.print()
     screen.out(drawn.getvalue(), highlight=False)
     screen.print(f"网址 {settings.address}", highlight=False, soft_wrap=True)
-    screen.print(
-        "地图 /map  办公桌面 /desk  手机 /phone  热线 /hotline  举报 /report  查结果 /tips", highlight=False
-    )
+    screen.print("地图 /map  办公桌面 /desk  手机 /phone  热线 /hotline  举报 /report  查结果 /tips", highlight=False)
     if settings.host in ("127.0.0.1", "localhost"):
         phone = "PATROL_HOST=0.0.0.0 PATROL_HOSTS=本机IP PATROL_PUBLIC_URL=http://本机IP:端口 make demo"
         screen.print(f"现在只有本机能打开。要用手机扫码：{phone}", highlight=False, soft_wrap=True)

@@ -13,13 +13,9 @@ from patrol.rules.calendar import local
 def stories(walk: Walk, t: Times) -> list[Story]:
     """One story for each way an issue can go, and the plain ones of the last days."""
     cases = (
-        Case(
-            "sewage", 1240, "left", t.day(3, "09:40"), "progress", 4, "排口处水色发黑，有泡沫"
-        ),  # late by now
+        Case("sewage", 1240, "left", t.day(3, "09:40"), "progress", 4, "排口处水色发黑，有泡沫"),  # late by now
         Case("aquatic_bloom", 610, "right", t.day(2, "09:10"), "progress", 4, "水葫芦成片，约百余平方米"),
-        Case(
-            "illegal_fishing", 1980, "left", t.day(4, "18:20"), "closed", words="有人下网，已劝离", pace=0.16
-        ),
+        Case("illegal_fishing", 1980, "left", t.day(4, "18:20"), "closed", words="有人下网，已劝离", pace=0.16),
         Case("sewage", 2620, "right", t.ago(340), "progress", words="雨水口有污水流出"),
         Case("solid_waste", 1640, "right", t.ago(150), "on_site", words="河岸有装修垃圾"),
         Case("sewage", 2080, "right", t.ago(46), "assigned", 5, pace=0.8),
@@ -123,9 +119,7 @@ def _hotline_verified(walk: Walk, t: Times) -> Story:
     assert outcome.issue is not None
     number = outcome.issue.number
     yield t.day(3, "10:40")
-    walk.step(
-        number, "check", "grid", found=True, position=walk.spot(number), reason="到场看过，手机没电未拍"
-    )
+    walk.step(number, "check", "grid", found=True, position=walk.spot(number), reason="到场看过，手机没电未拍")
     yield t.day(3, "10:55")
     later = t.day(3, "10:41")
     yield from assigned(walk, number, lambda minutes: later + timedelta(minutes=minutes), unit="construction")
@@ -186,9 +180,7 @@ def _dismissed(walk: Walk, t: Times) -> Story:
     number = outcome.issue.number
     yield t.day(3, "14:20")
     walk.photo(number, "check", "grid", drawn="after")
-    walk.step(
-        number, "check", "grid", found=False, position=walk.spot(number), reason="沿岸走了一百米，没有发现"
-    )
+    walk.step(number, "check", "grid", found=False, position=walk.spot(number), reason="沿岸走了一百米，没有发现")
     yield t.day(3, "14:35")
     asked = walk.step(number, "dismiss", "office", reason="现场核实未发现排污", reason_code="not_found")
     yield t.day(3, "14:50")
@@ -219,9 +211,7 @@ def _transferred(walk: Walk, t: Times) -> Story:
     assert outcome.issue is not None
     number = outcome.issue.number
     yield t.day(4, "08:50")
-    asked = walk.step(
-        number, "transfer", "head", receiving_body="区交通运输局（示意）", reason="桥梁养护不属本办职责"
-    )
+    asked = walk.step(number, "transfer", "head", receiving_body="区交通运输局（示意）", reason="桥梁养护不属本办职责")
     yield t.day(4, "09:25")
     walk.photo(number, "receipt", "office", drawn="after")
     walk.approve(asked, "office", words="对方已签收")
@@ -255,9 +245,7 @@ def _all_channels(walk: Walk, t: Times) -> Story:
 def _reassigned(walk: Walk, t: Times) -> Story:
     """Sent to the wrong unit first, moved to the right one with a revised slip."""
     yield t.day(1, "13:30")
-    outcome = walk.says(
-        "grid", "other", "滩地上有人搭了棚子", by="grid", photo=True, position=walk.at(2230, "left")
-    )
+    outcome = walk.says("grid", "other", "滩地上有人搭了棚子", by="grid", photo=True, position=walk.at(2230, "left"))
     assert outcome.issue is not None
     number = outcome.issue.number
     yield t.day(1, "13:50")

@@ -158,11 +158,7 @@ class Walk:
             seed = self.scenes.setdefault(number, self._new_seed())
             shot = photos.take_in(self.station, bank_photo(kind, drawn, seed))
             mine = shot.picture.phash
-            far = all(
-                pictures.hamming(mine, other) > pictures.SIMILAR_BITS
-                for n, other in self.hashes
-                if n != number
-            )
+            far = all(pictures.hamming(mine, other) > pictures.SIMILAR_BITS for n, other in self.hashes if n != number)
             if far and not self._stored(shot):
                 break
             self.scenes[number] = self._new_seed()
@@ -171,10 +167,7 @@ class Walk:
 
     def _stored(self, shot: photos.Shot) -> bool:
         with self.station.look() as look:
-            return (
-                look.session.scalar(select(m.Photo.id).where(m.Photo.sha256 == shot.sha256).limit(1))
-                is not None
-            )
+            return look.session.scalar(select(m.Photo.id).where(m.Photo.sha256 == shot.sha256).limit(1)) is not None
 
     def _new_seed(self) -> int:
         self.made += 1
