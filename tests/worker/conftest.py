@@ -23,7 +23,7 @@ from patrol.station import SYSTEM, Station, wall_clock
 from tests.robotserver import RobotServer
 
 CHECKOUT = Path(__file__).parents[2]
-PATIENCE_S = 20.0
+PATIENCE_S = 40.0  # several Pythons may be starting on two cores
 
 
 def until(true: Callable[[], Any], within_s: float = PATIENCE_S, what: str = "") -> Any:

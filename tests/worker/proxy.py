@@ -15,6 +15,7 @@ class Line:
         self._lock = threading.Lock()
         self._sockets: list[socket.socket] = []
         self._listener: socket.socket | None = None
+        self._stalled = threading.Event()
         self.passed_bytes = 0
         self.port = 0
         self.join()
@@ -40,6 +41,10 @@ class Line:
         for one in sockets:
             _shut(one)
 
+    def stall(self) -> None:
+        """Connections stay and new ones are made, but nothing comes through any more."""
+        self._stalled.set()
+
     def _accept(self, listener: socket.socket) -> None:
         while True:
             try:
@@ -58,6 +63,8 @@ class Line:
     def _pump(self, one: socket.socket, other: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := one.recv(65536):
+                if self._stalled.is_set():
+                    continue
                 other.sendall(data)
                 self.passed_bytes += len(data)
         _shut(one)

@@ -50,9 +50,7 @@ def by_celery(worker: Process, line: Line) -> None:
 
 
 def children(process: Process) -> list[int]:
-    done = subprocess.run(
-        ["pgrep", "-P", str(process.popen.pid)], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(["pgrep", "-P", str(process.popen.pid)], capture_output=True, text=True, check=False)
     return [int(pid) for pid in done.stdout.split()]
 
 
@@ -62,11 +60,7 @@ def test_ticks_and_wake_ups_go_through_the_broker(house: House, line: Line) -> N
     for number in range(5):
         house.owe(f"群发{number}。", "fishing_clue")
         begun = time.monotonic()
-        until(
-            lambda number=number: (
-                heard(house.office, f"群发{number}。") and heard(house.fishing, f"群发{number}。")
-            )
-        )
+        until(lambda number=number: heard(house.office, f"群发{number}。") and heard(house.fishing, f"群发{number}。"))
         assert time.monotonic() - begun < 2.0
     assert 0 <= due_soon(house) < 3.0
     until(house.beats, 10.0)
@@ -125,3 +119,13 @@ def test_killed_workers_and_children_lose_nothing(house: House, line: Line) -> N
     until(house.all_done, 60.0)
     for errand in house.errands():
         assert heard(house.office, str(errand.facts["words"])) >= 1
+
+
+@pytest.mark.faults
+def test_a_worker_deaf_to_a_broker_that_answers_makes_room_for_a_fresh_one(house: House, line: Line) -> None:
+    worker = grown(house, line)
+    by_celery(worker, line)
+    line.stall()
+    assert 0 <= due_soon(house) < 5.0
+    assert worker.popen.wait(90) == 75
+    assert worker.facts("deaf")["seconds"] >= 30

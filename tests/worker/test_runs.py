@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from patrol import models as m
 from patrol.actions import delivery, followup
 from patrol.settings import Settings
-from patrol.station import SYSTEM, Station
+from patrol.station import LADDER, SYSTEM, Station
 from tests.conftest import SetClock
 from tests.robotserver import RobotServer
 from tests.walk import Town
@@ -81,9 +81,7 @@ def test_a_worker_that_leaves_stops_between_two_messages(station: Station, robot
     assert heard(robot, "次推送") == 0
 
 
-def test_a_slow_robot_is_left_before_the_lease_ends(
-    station: Station, robot: RobotServer, clock: SetClock
-) -> None:
+def test_a_slow_robot_is_left_before_the_lease_ends(station: Station, robot: RobotServer, clock: SetClock) -> None:
     """Otherwise another worker would say the rest again while this one still speaks."""
     owe(station, *(long(word) for word in "甲乙丙丁戊"))
 
@@ -125,20 +123,19 @@ def test_jobs_are_few_at_a_time(station: Station) -> None:
     assert delivery.run_jobs(station) == 0
 
 
-def test_two_sweeps_at_once_fire_each_rung_once(
-    environ: dict[str, str], station: Station, clock: SetClock
-) -> None:
+def test_two_sweeps_at_once_fire_each_rung_once(environ: dict[str, str], station: Station, clock: SetClock) -> None:
     town = Town(station)
     for number in range(12):
         town.report(chainage_m=100 + 200 * number)
         town.report("drone", chainage_m=150 + 200 * number, score=0.5, kind="sewage")
     clock.forward(hours=200)
-    others = [Station.open(Settings.read(environ), clock=clock) for _ in range(2)]
-    threads = [threading.Thread(target=followup.sweep, args=(each,)) for each in others]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
+    other = Station.open(Settings.read(environ), clock=clock)
+    second = threading.Thread(target=followup.sweep, args=(other,))
+    with station.work(LADDER) as work:
+        assert followup.fire(work) and followup.expire_clues(work)
+        second.start()
+        second.join(1.5)  # it has met what the first has done but not yet committed
+    second.join(60)
     followup.sweep(station)
     with station.look() as look:
         rungs = ("amber", "red", "level1", "level2", "level3")
@@ -148,8 +145,7 @@ def test_two_sweeps_at_once_fire_each_rung_once(
         expired = look.session.scalars(select(m.Trail.subject).where(m.Trail.event == "clue_expired")).all()
         assert len(expired) == len(set(expired))
         assert followup.sweep(station) == 0
-    for each in others:
-        each.close()
+    other.close()
 
 
 def test_a_sweep_with_nothing_due_waits_for_no_writer(environ: dict[str, str], station: Station) -> None:

@@ -21,8 +21,7 @@ from tests.conftest import SetClock
 from tests.worker.conftest import House, Process, heard, until
 
 SERVE = (
-    "import sys; from patrol.serve import serve; from patrol.settings import Settings;"
-    "sys.exit(serve(Settings.read()))"
+    "import sys; from patrol.serve import serve; from patrol.settings import Settings;sys.exit(serve(Settings.read()))"
 )
 
 
