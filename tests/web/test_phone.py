@@ -119,8 +119,8 @@ def test_a_grid_worker_checks_in_and_the_unit_rectifies(street: Street, clock: S
     assert "等网格员到场" in unit.get(f"/phone/issues/{number}") or "轮到" in unit.get(f"/phone/issues/{number}")
     answer = grid.take(number, "supervise", {"finding": "true", **here(town), **claims(town)}, (picture(2),))
     assert answer.status_code == 200, answer.get_data(as_text=True)
-    photo = town.station.look
-    with photo() as look:
+
+    with town.station.look() as look:
         row = look.session.query(m.Photo).filter_by(stage="before").one()
         assert (row.step, row.source, row.flags) == ("supervise", "app", [])
     office = street.phone("office", name="环保办乙")

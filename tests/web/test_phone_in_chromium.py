@@ -22,7 +22,7 @@ from tests.web.test_phone import Phone, Street
 SMALL_TARGETS = """() => [...document.querySelectorAll('a, button, input:not([type=hidden]):not(.sr), select, textarea, summary, label.chip, label.pick, label.btn')]
   .filter((e) => e.checkVisibility() && !e.closest('.strip, .sr, .skip, p, .timeline, .pairs') && !e.matches('.skip, .chip input, .pick input, .check input'))
   .map((e) => [e.tagName, e.textContent.trim().slice(0, 12), e.getBoundingClientRect()])
-  .filter(([, , r]) => r.width > 0 && (r.height < 43.5 || r.width < 43.5)).map(([t, w, r]) => `${t} ${w} ${r.width}x${r.height}`)"""  # noqa: E501
+  .filter(([, , r]) => r.width > 0 && (r.height < 43.5 || r.width < 43.5)).map(([t, w, r]) => `${t} ${w} ${r.width}x${r.height}`)"""
 
 
 @pytest.fixture
