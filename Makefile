@@ -39,7 +39,7 @@ test-services: $(DEV) ## PostgreSQL, RabbitMQ, Redis and the browser; installs o
 	@.ci/services $(BIN)/python -m pytest tests $(addprefix --ignore=tests/,$(PURE)) $(ARGS)
 
 test-faults: $(DEV) ## the long fault runs, whole (hours); `make test` runs a seeded tenth
-	@PATROL_TEST_FAULTS=whole $(BIN)/python -m pytest -m "faults" --timeout=0 -s $(ARGS)
+	@PATROL_FULL=1 $(BIN)/python -m pytest tests/faults -m faults -s $(ARGS)
 
 check: $(DEV) ## format, lint, types, import contracts
 	@$(BIN)/ruff format --check .

@@ -69,11 +69,8 @@ def station() -> Iterator[Station]:
     from patrol.station import Station
 
     settings = knobs()
-    file = database_file(settings)
-    if file is not None and not file.exists():
-        raise Misconfigured(
-            f"还没有数据库（{file}）。第一次用先运行 patrol migrate；有的话请核对 PATROL_DATA。"
-        )
+    if nothing_there(settings):
+        raise Misconfigured("这里还没有数据库。第一次用先运行 patrol migrate；有的话请核对 PATROL_DATA。")
     opened = Station.open(settings, may_create=False)
     try:
         check_tables(opened)
@@ -84,13 +81,27 @@ def station() -> Iterator[Station]:
         opened.close()
 
 
-def database_file(settings: Settings) -> Any:
-    """Where SQLite keeps its file, or None for a server."""
+def nothing_there(settings: Settings) -> bool:
+    """Whether no table was ever made here; says so without making a file."""
     from pathlib import Path
 
+    from sqlalchemy import create_engine, inspect
     from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import SQLAlchemyError
 
-    return Path(make_url(settings.database).database or "") if settings.is_sqlite else None
+    if settings.is_sqlite:
+        return not Path(make_url(settings.database).database or "").exists()
+    try:
+        engine = create_engine(settings.database)
+    except (SQLAlchemyError, ValueError, ImportError) as error:
+        raise Misconfigured("PATROL_DATABASE_URL 读不懂，要写成 postgresql://用户@主机/库名。") from error
+    try:
+        return not inspect(engine).has_table("issue")
+    except SQLAlchemyError as error:
+        cause = type(getattr(error, "orig", None) or error).__name__
+        raise Misconfigured(f"数据库接不通（{cause}）。请核对 PATROL_DATABASE_URL。") from error
+    finally:
+        engine.dispose()
 
 
 def check_tables(opened: Station) -> None:
@@ -120,6 +131,4 @@ def revisions(opened: Station) -> tuple[str | None, str | None]:
 def in_sentence(error: Exception) -> OutOfReach:
     """A database's refusal without its SQL, which may hold a report's words."""
     cause = getattr(error, "orig", None) or error
-    return OutOfReach(
-        f"数据库没有照办（{type(cause).__name__}）：{str(cause).splitlines()[0][:200]}", "database"
-    )
+    return OutOfReach(f"数据库没有照办（{type(cause).__name__}）：{str(cause).splitlines()[0][:200]}", "database")

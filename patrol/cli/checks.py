@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from geodata.errors import GeoError
 from geodata.place_check import check as examine_place
 from patrol import models as m
-from patrol.cli.answers import database_file, revisions
+from patrol.cli.answers import nothing_there, revisions
 from patrol.errors import PatrolError
 from patrol.gateways import paper_fonts, pictures
 from patrol.gateways.photostore import open_store
@@ -50,9 +50,7 @@ class Finding:
 CHECKS: dict[str, Callable[[Settings], Finding]] = {}
 
 
-def _check(
-    name: str, about: str
-) -> Callable[[Callable[[Settings], tuple[State, str]]], Callable[[Settings], Finding]]:
+def _check(name: str, about: str) -> Callable[[Callable[[Settings], tuple[State, str]]], Callable[[Settings], Finding]]:
     """Register a check; a refusal it meets is its answer."""
 
     def keep(look: Callable[[Settings], tuple[State, str]]) -> Callable[[Settings], Finding]:
@@ -73,15 +71,10 @@ def _check(
     return keep
 
 
-def _not_yet(settings: Settings) -> bool:
-    file = database_file(settings)
-    return file is not None and not file.exists()
-
-
 @_check("database", "数据库")
 def _database(settings: Settings) -> tuple[State, str]:
-    if _not_yet(settings):
-        return "fail", f"还没有（{database_file(settings)}）。先运行 patrol migrate。"
+    if nothing_there(settings):
+        return "fail", "还没有，先运行 patrol migrate。"
     opened = Station.open(settings, may_create=False)
     try:
         kept, wanted = revisions(opened)
@@ -102,16 +95,12 @@ def _sqlite(settings: Settings) -> tuple[State, str]:
         return "ok", "用的是服务器数据库，不需要。"
     enough = sqlite3.sqlite_version_info >= OLDEST_SQLITE
     least = ".".join(str(part) for part in OLDEST_SQLITE)
-    return (
-        ("ok", sqlite3.sqlite_version)
-        if enough
-        else ("fail", f"{sqlite3.sqlite_version} 太旧，至少要 {least}。")
-    )
+    return ("ok", sqlite3.sqlite_version) if enough else ("fail", f"{sqlite3.sqlite_version} 太旧，至少要 {least}。")
 
 
 @_check("keys", "密钥")
 def _keys(settings: Settings) -> tuple[State, str]:
-    if _not_yet(settings) and not settings.keys_folder.exists():
+    if nothing_there(settings) and not settings.keys_folder.exists():
         return "warn", "还没有，patrol migrate 时会做。"
     opened = Station.open(settings, may_create=False)
     try:
@@ -165,7 +154,7 @@ def _place(settings: Settings) -> tuple[State, str]:
 
 @_check("calendar", "日历")
 def _calendar(settings: Settings) -> tuple[State, str]:
-    if _not_yet(settings):
+    if nothing_there(settings):
         return "fail", "还没有，先运行 patrol migrate。"
     year = local(datetime.now(UTC)).year
     engine = create_engine(settings.database)
@@ -187,9 +176,7 @@ def _fonts(settings: Settings) -> tuple[State, str]:
     paper_fonts.fonts()
     lack = [letter for letter in "太湖港巡护问题交办单〔〕" if ord(letter) not in paper_fonts.drawable()]
     return (
-        ("fail", f"字体缺字：{''.join(lack)}，请重装。")
-        if lack
-        else ("ok", f"{paper_fonts.SANS}、{paper_fonts.SERIF}")
+        ("fail", f"字体缺字：{''.join(lack)}，请重装。") if lack else ("ok", f"{paper_fonts.SANS}、{paper_fonts.SERIF}")
     )
 
 
@@ -230,7 +217,7 @@ def _clock(settings: Settings) -> tuple[State, str]:
     now = datetime.now(UTC)
     if now < PROGRAM_MADE_ON:
         return "fail", f"本机时间是 {local(now):%Y-%m-%d %H:%M}，早于程序做出的日子，请对时。"
-    if not _not_yet(settings):
+    if not nothing_there(settings):
         engine = create_engine(settings.database)
         try:
             with engine.connect() as connection:
@@ -244,7 +231,7 @@ def _clock(settings: Settings) -> tuple[State, str]:
 
 @_check("worker", "worker")
 def _worker(settings: Settings) -> tuple[State, str]:
-    if _not_yet(settings):
+    if nothing_there(settings):
         return "warn", "还没有数据库。"
     opened = Station.open(settings, may_create=False)
     try:

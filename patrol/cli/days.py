@@ -26,9 +26,7 @@ def import_days(file: Path, year: int | None, json_: bool) -> None:
     try:
         text = file.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise BadInput(
-            Fault("file", "not_utf8", f"{file.name} 不是 UTF-8 文本，请另存为 UTF-8 再导入。")
-        ) from None
+        raise BadInput(Fault("file", "not_utf8", f"{file.name} 不是 UTF-8 文本，请另存为 UTF-8 再导入。")) from None
     if file.suffix.lower() == ".csv" and year is None:
         raise click.UsageError("CSV 文件要写 --year 哪一年", click.get_current_context())
     with station() as opened, opened.work(terminal()) as work:
@@ -43,6 +41,4 @@ def import_days(file: Path, year: int | None, json_: bool) -> None:
     if not done.changed:
         click.echo(f"{done.year} 年的日历与已有的相同，没有改动。")
         return
-    click.echo(
-        f"{done.year} 年日历已确认：{done.days} 天与平常不同；{done.rebased} 个在走的时限改了到期时间。"
-    )
+    click.echo(f"{done.year} 年日历已确认：{done.days} 天与平常不同；{done.rebased} 个在走的时限改了到期时间。")

@@ -34,9 +34,7 @@ def check(folder: str, json_: bool) -> int:
         give({"place": folder, "ok": not errors, "faults": [_fault(fault) for fault in found]})
     else:
         for fault in found:
-            click.echo(
-                f"{'提醒' if _is_warning(fault) else '错误'}　{fault.sentence}", err=not _is_warning(fault)
-            )
+            click.echo(f"{'提醒' if _is_warning(fault) else '错误'}　{fault.sentence}", err=not _is_warning(fault))
         if not errors:
             click.echo(f"可以用，有 {len(found)} 处提醒。" if found else "没有问题。")
     return 1 if errors else 0
@@ -45,9 +43,7 @@ def check(folder: str, json_: bool) -> int:
 @place.command("import")
 @click.argument("file", type=click.Path(exists=True, path_type=Path))
 @click.option("--layer", type=click.Choice(LAYER_NAMES), required=True, help="导入成哪个图层。")
-@click.option(
-    "--crs", required=True, help="文件里坐标是什么坐标系：wgs84、cgcs2000、gcj02、bd09 或 EPSG:代号。"
-)
+@click.option("--crs", required=True, help="文件里坐标是什么坐标系：wgs84、cgcs2000、gcj02、bd09 或 EPSG:代号。")
 @click.option("--into", type=click.Path(file_okay=False, path_type=Path), required=True,
               help="地点文件夹，没有就新建。")  # fmt: skip
 @as_json
@@ -81,9 +77,7 @@ def _fault(fault: GeoError) -> dict[str, Any]:
 class _Pixel(click.ParamType[tuple[float, float]]):
     name = "X,Y"
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[float, float]:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, float]:
         if isinstance(value, tuple):
             return value
         parts = str(value).replace("，", ",").split(",")
@@ -118,9 +112,7 @@ def locate(
     for point in answer["points"]:
         x, y = point["pixel"]
         where = (
-            "定不出"
-            if point["lon"] is None
-            else f"{point['lon']:.7f}, {point['lat']:.7f} ±{point['ce90_m']:.1f} 米"
+            "定不出" if point["lon"] is None else f"{point['lon']:.7f}, {point['lat']:.7f} ±{point['ce90_m']:.1f} 米"
         )
         click.echo(f"像素 {x:g},{y:g}　{where}（{point['method']}）")
     for remark in answer["warnings"]:

@@ -67,9 +67,7 @@ def list_tokens(json_: bool) -> None:
 
     with station() as opened, opened.look() as look:
         rows = look.session.execute(
-            select(m.Token, m.Person.name)
-            .join(m.Person, m.Person.id == m.Token.person_id)
-            .order_by(m.Token.id)
+            select(m.Token, m.Person.name).join(m.Person, m.Person.id == m.Token.person_id).order_by(m.Token.id)
         ).all()
     if json_:
         give([

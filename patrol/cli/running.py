@@ -88,9 +88,7 @@ def bring_up(*, quiet: bool) -> dict[str, object]:
         click.echo(f"数据文件夹 {settings.data}")
         click.echo(f"表：{before or '无'} → {wanted}" if before != wanted else f"表已是 {wanted}，没有改动。")
         for year in seeded:
-            click.echo(
-                f"日历：装入 {year.year} 年（{'已公布' if year.confirmed else '预估，通知出来后请导入'}）。"
-            )
+            click.echo(f"日历：装入 {year.year} 年（{'已公布' if year.confirmed else '预估，通知出来后请导入'}）。")
     return {
         "data": str(settings.data), "revision": wanted, "before": before,
         "calendar": [{"year": year.year, "confirmed": year.confirmed} for year in seeded],

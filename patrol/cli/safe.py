@@ -51,9 +51,7 @@ def backup(file: Path, without_keys: bool, json_: bool) -> None:
     if json_:
         give(done.to_json())
         return
-    click.echo(
-        f"已备份到 {file}：{done.issues} 件问题，{done.lines} 行台账，{done.photos} 个照片和单据文件。"
-    )
+    click.echo(f"已备份到 {file}：{done.issues} 件问题，{done.lines} 行台账，{done.photos} 个照片和单据文件。")
     if not without_keys:
         click.echo("这个文件里有密钥，请像密钥一样保管。")
 
@@ -73,10 +71,7 @@ def restore(file: Path, verify_: bool, json_: bool) -> int:
     if json_:
         give(done.to_json() | {"verified": not faults if verify_ else None, "faults": faults})
         return 1 if faults else 0
-    click.echo(
-        f"已恢复到 {settings.data}：{done.issues} 件问题，{done.lines} 行台账，"
-        f"{done.photos} 个照片和单据文件。"
-    )
+    click.echo(f"已恢复到 {settings.data}：{done.issues} 件问题，{done.lines} 行台账，{done.photos} 个照片和单据文件。")
     for fault in faults:
         click.echo(fault, err=True)
     if verify_ and not faults:

@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 
     from patrol.gateways.keys import Keys
 
-OUT = click.option(
-    "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="密钥文件写到哪里。"
-)
+OUT = click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="密钥文件写到哪里。")
 PASSPHRASE = click.option("--passphrase-file", type=click.Path(exists=True, dir_okay=False, path_type=Path),
                           help="从文件第一行读口令；不写就在这里问。")  # fmt: skip
 

@@ -25,7 +25,7 @@ def _sentence(error: click.UsageError) -> str:
     if isinstance(error, click.MissingParameter):
         return f"缺少{_name(error)}。"
     if isinstance(error, click.BadParameter):
-        return f"{_name(error)}的值不对：{_wanted(error)}。"
+        return f"{_name(error)} 的值不对：{_wanted(error)}。"
     if isinstance(error, click.BadOptionUsage):
         return f"选项「{error.option_name}」用得不对，它后面要带一个值，或者不该带。"
     if error.message.startswith("Got unexpected extra argument"):
@@ -42,9 +42,9 @@ def _near(possible: object) -> str:
 
 def _name(error: click.BadParameter) -> str:
     if isinstance(error.param, click.Option):
-        return f"选项 {max(error.param.opts, key=len)} "
+        return f"选项 {max(error.param.opts, key=len)}"
     if isinstance(error.param, click.Argument):
-        return f"参数 {error.param.make_metavar(error.ctx) if error.ctx else error.param.name} "
+        return f"参数 {error.param.make_metavar(error.ctx) if error.ctx else error.param.name}"
     return "参数"
 
 
