@@ -12,8 +12,9 @@ import os
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import func, select
+from sqlalchemy import Engine, func, select
 
 from patrol import models as m
 from patrol.actions import clocks
@@ -24,6 +25,7 @@ from patrol.station import LADDER, SYSTEM, Station, Work
 BATCH = 100  # a transaction is short, so that a report never waits long for SQLite's one writer
 ANCHOR_EVERY = timedelta(hours=1)
 ANCHORED = "anchors.jsonl"
+_suspects: WeakKeyDictionary[Engine, list[int]] = WeakKeyDictionary()
 
 
 def sweep(station: Station) -> int:
@@ -39,12 +41,27 @@ def sweep(station: Station) -> int:
             moved += count
             if count < BATCH:
                 break
-    return moved
+    return moved + _try_suspect(station)
 
 
-def fire(work: Work) -> int:
-    """Tell every rung that is due, each once."""
-    owed = select(m.Clock.id, m.Clock.issue_id).where(m.Clock.next_at <= work.now)
+def _try_suspect(station: Station) -> int:
+    """One clock that broke a sweep gets a transaction of its own, after everybody else has had theirs."""
+    suspects = _suspects.get(station.engine)
+    if not suspects:
+        return 0
+    suspect = suspects.pop(0)  # put back at the end of the queue if it breaks again
+    with station.work(LADDER) as work:
+        return fire(work, suspect)
+
+
+def fire(work: Work, only: int | None = None) -> int:
+    """Tell every rung that is due, each once; or those of one clock.
+
+    A clock that raises takes its batch back with it. It is remembered, so that the next sweep leaves it out.
+    """
+    suspects = _suspects.setdefault(work.station.engine, [])
+    which = m.Clock.id.not_in(suspects) if only is None else m.Clock.id == only
+    owed = select(m.Clock.id, m.Clock.issue_id).where(m.Clock.next_at <= work.now, which)
     due = work.session.execute(owed.order_by(m.Clock.next_at).limit(BATCH)).all()
     if not due:
         return 0
@@ -53,13 +70,16 @@ def fire(work: Work) -> int:
     query = select(m.Clock).where(m.Clock.id.in_(ids), m.Clock.next_at <= work.now)
     if work.dialect == "postgresql":
         query = query.with_for_update(skip_locked=True)  # a clue's clock hangs on no issue's lock
-    rows = work.session.scalars(
-        query.order_by(m.Clock.next_at, m.Clock.id).execution_options(populate_existing=True)
-    )
-    count = 0
-    for clock in rows.all():
-        _fire_one(work, clock, issues.get(clock.issue_id or 0))
-        count += 1
+    rows = work.session.scalars(query.order_by(m.Clock.next_at, m.Clock.id).execution_options(populate_existing=True))
+    count, at_hand = 0, 0
+    try:
+        for clock in rows.all():
+            at_hand = clock.id
+            _fire_one(work, clock, issues.get(clock.issue_id or 0))
+            count, at_hand = count + 1, 0
+    finally:
+        if at_hand:
+            suspects.append(at_hand)
     return count
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 from patrol import models as m
 from patrol.settings import Settings
-from patrol.station import Station, wall_clock
+from patrol.station import SYSTEM, Station, wall_clock
 from tests.walk import Town
 from tests.worker.conftest import CHECKOUT, House, Process, heard, until
 
@@ -110,6 +110,23 @@ def test_two_workers_settle_each_errand_once(house: House) -> None:
     for number in range(40):
         assert heard(house.office, f"双{number}号。") == 1
         assert heard(house.fishing, f"双{number}号。") == 1
+
+
+def test_slips_are_printed_and_a_raising_tick_stops_nothing(house: House) -> None:
+    with house.station.work(SYSTEM) as work:
+        work.session.add(
+            m.Clock(name="push", instance=1, marks=[{"kind": "broken"}], policy="", calendar="0", state="running",
+                    next_at=work.now)
+        )  # fmt: skip
+    worker = house.embedded()
+    worker.line("patrol.sweep", times=2)
+    number = Town(house.station).to_assigned(chainage_m=2200)
+    until(lambda: heard(house.office, number))
+    until(lambda: all(errand.state in ("done", "by_hand") for errand in house.errands()))
+    printed = [errand for errand in house.errands() if errand.handler == "job:print"]
+    assert printed and all(errand.state == "done" and errand.slip_id for errand in printed)
+    assert 0 <= due_soon(house) < 4.0, "the broken clock holds up no other"
+    assert all(line.startswith("{") for line in worker.lines), "one JSON line each, tracebacks too"
 
 
 def test_sigterm_is_clean(house: House) -> None:

@@ -148,6 +148,30 @@ def test_two_sweeps_at_once_fire_each_rung_once(environ: dict[str, str], station
     other.close()
 
 
+def test_a_broken_clock_stops_no_other(station: Station, clock: SetClock) -> None:
+    town = Town(station)
+    numbers = [town.report(chainage_m=100 + 300 * number).issue.number for number in range(4)]
+    with station.work(SYSTEM) as work:
+        ids = [work.session.scalars(select(m.Issue.id).where(m.Issue.number == n)).one() for n in numbers]
+        broken = work.session.scalars(select(m.Clock).where(m.Clock.issue_id == ids[1])).one()
+        good, broken.marks = broken.marks, [{"kind": "no such mark"}]
+    clock.forward(hours=200)
+
+    def fired() -> set[int | None]:
+        with station.look() as look:
+            return set(look.session.scalars(select(m.Trail.issue_id).where(m.Trail.event == "red")))
+
+    for _ in range(3):
+        with pytest.raises((KeyError, ValueError)):
+            followup.sweep(station)
+    assert fired() == set(ids) - {ids[1]}
+    with station.work(SYSTEM) as work:
+        work.session.get_one(m.Clock, broken.id).marks = good
+    followup.sweep(station)
+    assert fired() == set(ids)
+    assert followup.sweep(station) == 0
+
+
 def test_a_sweep_with_nothing_due_waits_for_no_writer(environ: dict[str, str], station: Station) -> None:
     with station.work(SYSTEM) as work:
         work.number("held")
