@@ -42,7 +42,7 @@ def status(work: Work, code: str) -> dict[str, Any]:
             select(m.Clock.due_at).where(m.Clock.issue_id == issue.id, m.Clock.name == "rectify")
             .order_by(m.Clock.instance.desc()).limit(1)
         )  # fmt: skip
-        answer["expected_on"] = shown(due)[:10] if due else None
+        answer["expected_on"] = str(shown(due))[:10] if due else None
     return answer
 
 

@@ -6,55 +6,20 @@ judged before the code is looked up, so that a refusal of the body says nothing 
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
 from flask import Blueprint, Response, jsonify, request
-from pydantic import Field
 
 from geodata.errors import GeoError
 from patrol.actions import tips as deeds
 from patrol.errors import Missing
 from patrol.queries import tips
-from patrol.rules.lifecycle import APPEAL_AGAINST
 from patrol.web import fields, limits, parse
 from patrol.web.access import door, station
+from patrol.web.tip_fields import LAYERS, AppealIn, CodeIn, RatingIn, ReopenIn, SupplementIn
 
 bp = Blueprint("tips", __name__)
-LAYERS = frozenset({"centreline", "water", "key_areas", "grids", "outfalls"})
 TRIES_A_MINUTE = 10
-
-
-class CodeIn(fields.Strict):
-    """A receipt code as people type it."""
-
-    code: Annotated[str, Field(min_length=1, max_length=64)]
-
-
-class SupplementIn(CodeIn):
-    """More words to a report."""
-
-    words: fields.Words
-
-
-class ReopenIn(CodeIn):
-    """Why it should be opened again."""
-
-    reason: fields.Words
-
-
-class AppealIn(CodeIn):
-    """Against what, and why."""
-
-    against: Annotated[str, Field(pattern=f"^({'|'.join(APPEAL_AGAINST)})$")]
-    words: fields.Words
-
-
-class RatingIn(CodeIn):
-    """How it went: one to five stars, and whether it is solved."""
-
-    stars: Annotated[int, Field(ge=1, le=5)]
-    solved: bool
-    words: fields.Words | None = None
 
 
 M = TypeVar("M", bound=CodeIn)
