@@ -69,7 +69,7 @@ def test_every_contract_breaks_on_what_it_forbids(tmp_path: Path) -> None:
         path = tmp_path / name
         path.write_text((path.read_text("utf-8") if path.exists() else "") + "\n" + line, "utf-8")
     said = lint(tmp_path).stdout
-    broken = {line.split(". ")[0] + ". " for line in said.splitlines() if line.rstrip().endswith("BROKEN")}
+    broken = {line.split(". ")[0] + ". " for line in said.splitlines() if " BROKEN" in line}
     assert broken == {number for _, number in STRAYS.values()}, said
 
 
@@ -81,10 +81,9 @@ def test_the_law_imports_the_standard_library_and_itself() -> None:
 
 
 def test_every_door_is_in_the_contract_of_doors() -> None:
-    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"][
-        "contracts"
-    ]
-    listed = next(set(contract["modules"]) for contract in contracts if contract["id"] == "doors")
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
+    layers = next(contract["layers"] for contract in contracts if contract["id"] == "doors")
+    listed = {f"patrol.web.{name.strip()}" for layer in layers for name in layer.split("|")}
     doors = set()
     for name, tree in modules("patrol/web"):
         decorators = (
