@@ -46,6 +46,13 @@ def clock_view(row: dict[str, Any]) -> dict[str, Any]:
     return view
 
 
+def row_view(view: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The same clock for a list row: one line, without the limit and without which hours count."""
+    if view is None:
+        return None
+    return {**view, "limit": "", "due": str(view.get("due") or "").split("，")[0], "more": ""}
+
+
 def header_views(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """The five cells of an issue's header: the last instance of each clock, not started where there is none."""
     last = {row["name"]: row for row in rows}

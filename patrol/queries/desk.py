@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from patrol import models as m
 from patrol.queries import clockwords, clues, health, issues
-from patrol.queries.clockview import most_urgent
+from patrol.queries.clockview import most_urgent, row_view
 from patrol.queries.words import place_words, shown
 from patrol.rules import lifecycle, rights
 from patrol.rules.audience import CARDS, GROUPS
@@ -61,11 +61,12 @@ def _first_sightings(work: Work, ids: list[int]) -> dict[int, m.Sighting]:
 def _clue_row(work: Work, row: dict[str, Any]) -> dict[str, Any]:
     clock = most_urgent([row["review"]]) if row["review"] else None
     where = work.place.river.words(row["chainage_m"], row["bank"]) if work.place.river else ""
+    where = where or row.get("place_words") or ("不在本河段" if row["position"] else "位置不清")
     fact = f"把握 {row['score']:.2f}" if row["score"] is not None else f"{_clock_of(row['received_at'])} 报"
     return {
         "href": f"/desk/clues/{row['clue']}", "key": row["clue"], "clue": True, "kind": row["kind"],
-        "title": f"{PROBLEMS[row['kind']].zh} 线索", "place": where or row.get("place_words") or "位置不清", "fact": fact,
-        "source": source(row["channel"]), "clock": clock, "order": _order(row["review"], row["received_at"]),
+        "title": f"{PROBLEMS[row['kind']].zh} 线索", "place": where, "fact": fact,
+        "source": source(row["channel"]), "clock": row_view(clock), "order": _order(row["review"], row["received_at"]),
     }  # fmt: skip
 
 
@@ -79,7 +80,7 @@ def _reported_row(
         "href": f"/desk?open={issue.number}", "key": issue.number, "clue": False, "kind": issue.kind,
         "title": PROBLEMS[issue.kind].zh, "place": place_words(work, issue) or "位置不清",
         "fact": f"{_clock_of(shown(seen))} {'拍到' if sighting and sighting.channel == 'drone' else '报'}",
-        "source": source(sighting.channel) if sighting else None, "clock": most_urgent(named or read),
+        "source": source(sighting.channel) if sighting else None, "clock": row_view(most_urgent(named or read)),
         "state": issue.state, "order": _order(next(iter(named or read), None), shown(issue.opened_at)),
     }  # fmt: skip
 
@@ -113,7 +114,7 @@ def counts(work: Work) -> dict[str, int]:
         "inbox": waiting + issues.count(work, issues.Filter(states=("reported",))),
         "late": issues.count(work, replace(open_, overdue=True)),
         "accept": issues.count(work, issues.Filter(states=("rectified", "verified"))),
-        "requests": len(mine), "deliveries": alarms["stuck"] + alarms["by_hand"],
+        "requests": len(mine), "deliveries": alarms["stuck"] + alarms["by_hand"], "stuck": alarms["stuck"],
     }  # fmt: skip
 
 
@@ -133,7 +134,7 @@ def issue_rows(work: Work, chosen: issues.Filter) -> tuple[list[dict[str, Any]],
             "href": f"/desk/issues/{issue.number}", "number": issue.number, "kind": issue.kind, "state": issue.state,
             "title": PROBLEMS[issue.kind].zh, "place": place_words(work, issue) or "位置不清",
             "unit": unit.name if unit else "", "turn": issues.turn(issue, unit.name if unit else None),
-            "clock": most_urgent(read) if live else None, "flags": flag_marks(issue),
+            "clock": row_view(most_urgent(read)) if live else None, "flags": flag_marks(issue),
             "opened": shown(issue.opened_at), "ended": shown(issue.ended_at),
         })  # fmt: skip
     return rows, more

@@ -24,7 +24,8 @@ MANY = ("assisting", "release", "sightings", "checklist")
 KEYS = {"assign": "A", "merge": "M", "dismiss": "D", "extend": "E", "reassign": "R", "verify": "Y", "send_back": "X",
         "press": "U"}  # fmt: skip
 FIRST = ("assign", "supervise", "verify", "close", "confirm_push")  # what a state waits for, as the desk's first form
-HIDDEN_NEEDS = ("words", "reason")
+KEPT_WORDS = ("words", "reason")
+ORDER = ("", "kind", "position", "lead_unit", "limit", "reason", "words", "duplicate_answered", "assisting", "release")
 UNIT_WORDS = {"minutes": "分钟", "hours": "小时", "duty_minutes": "值班分钟", "duty_hours": "值班小时",
               "working_hours": "工作时", "working_days": "工作日"}  # fmt: skip
 # a code of what is missing -> the field that gives it
@@ -53,7 +54,7 @@ class Sent:
     @property
     def words(self) -> str:
         """The person's own words, so that they can be copied even where the form is gone."""
-        return "\n".join(str(self.values[name]) for name in HIDDEN_NEEDS if self.values.get(name))
+        return "\n".join(str(self.values[name]) for name in KEPT_WORDS if self.values.get(name))
 
 
 def row_of(work: Work, issue: m.Issue, verb: str) -> lifecycle.Step | None:
@@ -106,13 +107,23 @@ def _names(work: Work, row: lifecycle.Step) -> list[str]:
         names.append("reason")
     if "reason" not in names:
         names.append("words")
-    return sorted(names, key=lambda name: name in HIDDEN_NEEDS)
+    return sorted(names, key=lambda name: ORDER.index(name) if name in ORDER else 0)
 
 
 def _note(issue: m.Issue, row: lifecycle.Step) -> str:
+    if row.name in FOUR_EYES:
+        return FOUR_EYES[row.name]
     after = lifecycle.target(row, issue.state)
     to = f"，转{lifecycle.STATES[after]}" if after != issue.state else ""
     return f"填好即出{CARDS[row.slip]}{to}。" if row.slip in CARDS else (f"办好{to.removeprefix('，')}。" if to else "")
+
+
+FOUR_EYES = {
+    "assign": "填好即出问题交办单，推给河湖长群和责任单位。",
+    "verify": "您不是报验人、拍照人，也不是责任单位的人，可以验收。合格后由负责人销号。",
+    "close": "您不是验收人，可以销号。填好即出销号反馈单，时限都停。",
+    "send_back": "退回后整改时限接着走，轮次加一，督办单出新版。",
+}  # fmt: skip
 
 
 def _sure(issue: m.Issue, row: lifecycle.Step) -> str:
@@ -213,8 +224,8 @@ def _position(work: Work, issue: m.Issue, row: lifecycle.Step, one: dict[str, An
         return []
     shown: list[dict[str, Any]] = []
     if issue.lon is not None and row.name == "assign":
-        if issue.position_confirmed:
-            return []
+        if not one["required"]:
+            return []  # good enough for a slip; `correct` moves a point
         shown.append({"name": "position_same", "type": "check", "value": bool(values.get("position_same")),
                       "zh": "位置核对过了，就用现在这个点", "hint": f"现在误差 ±{issue.accuracy_m or 15:.0f} 米。"})  # fmt: skip
     shown.append({"name": "position_k", "type": "text", "zh": "位置（桩号）", "value": values.get("position_k"),

@@ -110,7 +110,7 @@ def draw_issue(
     """One issue, the form of one step open at the right."""
     detail = rows.detail(look, issue)
     lines = rows.trail(look, issue)
-    entries = handle.may(look, issue)
+    entries = sorted(handle.may(look, issue), key=lambda entry: _rank(entry["step"]))
     chosen = next((entry for entry in entries if entry["step"] == step), None)
     if chosen is None and not step:
         waits = [entry for name in desk_forms.FIRST for entry in entries if entry["step"] == name]
@@ -138,6 +138,14 @@ def draw_issue(
         proposals={code: desk_forms.proposal(look, code, issue.grid) for code in PROBLEMS},
         crumbs=[{"zh": "问题", "href": "/desk/issues"}, {"zh": issue.number}], h1_in_page=True,
     )  # fmt: skip
+
+
+LAST = ("reassign", "extend", "suspend", "correct", "split", "merge", "dismiss", "transfer", "appeal", "force_close")
+
+
+def _rank(step: str) -> int:
+    """What moves the issue on stands before what corrects it, and that before what ends it."""
+    return LAST.index(step) + 1 if step in LAST else 0
 
 
 def form_has_place(entry: dict[str, Any] | None) -> bool:

@@ -20,14 +20,14 @@ DONE = {
     "withdraw": "申请撤回了", "replay": "再推一次，结果看这里", "handed_over": "记下了：已粘贴。推送时限到确认送达才停",
     "release": "照片放给单位看了", "delegate": "代行定好了",
 }  # fmt: skip
-# href, icon, word, key after G, count, red, last
+# href, icon, word, key after G, count, red (red is for what is late or has failed)
 _RAIL = (
     ("/desk", "ui-inbox", "收件箱", "I", "inbox", False),
     ("/desk/issues", "ui-list", "问题", "L", "late", True),
     ("/desk/issues?state=rectified,verified", "ui-accept", "验收", "C", "accept", False),
     ("/desk/requests", "ui-pen", "申请", "Q", "requests", False),
-    ("/desk/deliveries", "ui-bell", "推送", "D", "deliveries", True),
-    ("/hotline", "ui-call", "热线", "H", "", False),
+    ("/desk/deliveries", "ui-bell", "推送", "T", "deliveries", False),
+    ("/hotline", "ui-phone", "热线", "H", "", False),
     ("/map", "ui-map", "地图", "M", "", False),
     ("/cockpit", "ui-chart", "数字", "N", "", False),
     ("/desk/people", "ui-people", "人员", "P", "", False),
@@ -45,7 +45,8 @@ def rail(look: Work, on: str) -> list[dict[str, Any]]:
     counts = desk.counts(look)
     served = {rule.rule for rule in current_app.url_map.iter_rules()}
     return [
-        {"href": href, "symbol": symbol, "zh": zh, "go": key, "count": counts.get(count) or None, "late": late,
+        {"href": href, "symbol": symbol, "zh": zh, "go": key, "count": counts.get(count) or None,
+         "late": late or (href == "/desk/deliveries" and counts["stuck"] > 0),
          "on": href == on, "last": href == "/desk/people"}
         for href, symbol, zh, key, count, late in _RAIL if href.split("?")[0] in served
     ]  # fmt: skip

@@ -94,6 +94,7 @@ def list_deliveries() -> Response:
         for row in found:
             if row["state"] in ("by_hand", "stuck"):
                 row["text"] = _card_text(look, row["id"])
+        found.sort(key=lambda row: not row["assignment"] if row["state"] in ("by_hand", "stuck") else False)
         chips = [{"zh": "全部", "href": "/desk/deliveries", "on": not state}]
         chips += [{"zh": zh, "href": f"/desk/deliveries?state={code}", "on": state == code}
                   for code, zh in desk.ERRAND_STATES.items()]  # fmt: skip

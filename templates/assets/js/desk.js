@@ -78,4 +78,7 @@ document.querySelector("[data-pick]")?.addEventListener("click", (event) => {
   place.focus();
 });
 
-document.querySelector(".pane-list [aria-current]")?.scrollIntoView({ block: "nearest" });
+// Only the list scrolls, never the page.
+const open = document.querySelector(".pane-list [aria-current]");
+const list = open?.closest(".pane-list");
+if (list && list.scrollHeight > list.clientHeight) list.scrollTop = open.offsetTop - list.offsetTop - list.clientHeight / 3;
