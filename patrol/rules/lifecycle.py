@@ -193,7 +193,7 @@ STEPS: dict[str, Step] = {
              fields=("checklist", "looked_again"), clocks=("stop:accept", "stop:rectify", "start:close"), stage="accept", button="验收合格"),
         Step("close", "销号", "Close", ("verified",), "closed", ("office_head", "chief", "acting_head"),
              needs=("may_close", "four_eyes_close", "not_still_visible", "own_photo_if_seen_again"),
-             fields=("looked_again",), slip="closure", clocks=("stop_all",), stage="accept", button="销号", final=True),
+             fields=("looked_again",), slip="closure", clocks=("stop:close", "stop_all"), stage="accept", button="销号", final=True),
         Step("reopen", "重开", "Reopen", ("closed", "dismissed", "transferred"), "assigned",
              ("office", "office_head", "inspector", "reporter"), approval=(("reporter_asks", "office_day"),),
              needs=("reason", "reopen_photo", "reporter_in_time"), fields=("reason", "by_telephone"), slip="assignment",

@@ -110,3 +110,14 @@ def test_dismiss_needs_a_second_person(town: Town) -> None:
         town.approve(asked.request, town.person("office_head", name="环保办甲"))
     town.approve(asked.request, town.person("office_head"))
     assert town.issue(number).state == "dismissed"
+
+
+def test_closing_in_time_meets_its_own_clock_and_the_slip_says_so(town: Town) -> None:
+    number = town.to_verified()
+    town.station.clock.forward(minutes=40)  # type: ignore[attr-defined]  # the settable clock
+    town.step(number, "close", town.person("office_head"))
+    assert clock_states(town, number)["close"] == "met"
+    with town.station.look() as look:
+        facts = slips.of(look, town.issue(number), "closure")[0].facts
+    said = {row["clock"]: row["verdict"] for row in facts["timeliness"]}
+    assert said["销号"] == "按时"
