@@ -49,8 +49,9 @@ class _Scene:
         return x, top + (height - 40 - top) * self.rng.random() * 0.3
 
 
-def bank_photo(kind: str, stage: str, seed: int) -> bytes:
-    """A JPEG of one bank: `stage` before (as found), during (work going on) or after (done)."""
+def bank_photo(kind: str, stage: str, seed: int, hand: str = "") -> bytes:
+    """A JPEG of one bank: `stage` before (as found), during (work going on) or after (done); another `hand`
+    holds the phone elsewhere."""
     scene = _scene(seed)
     left = {"before": 1.0, "during": 0.35, "after": 0.0}[stage]
     order = random.Random(f"{seed}:things")
@@ -58,7 +59,7 @@ def bank_photo(kind: str, stage: str, seed: int) -> bytes:
     _THINGS.get(kind, _other)(scene, left, stage)
     if stage == "during":
         _crew(scene)
-    shaken = _shake(scene.image, random.Random(f"{seed}:{stage}"))
+    shaken = _shake(scene.image, random.Random(f"{seed}:{stage}:{hand}"))
     return saved(marked(shaken, "画面为绘制的样例，不是实拍"))
 
 

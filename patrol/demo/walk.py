@@ -146,17 +146,17 @@ class Walk:
         shown = drawn or {"during": "during", "after": "after", "look_back": "after", "accept": "after"}.get(
             stage, "before"
         )
-        shot = self._unlike_others(number, issue.kind, shown)
+        shot = self._unlike_others(number, issue.kind, shown, f"{stage}:{issue.round}")
         claim = photos.Claim(position=self.spot(number), taken_at=self.clock.at - timedelta(minutes=1))
         with self.station.work(self.people[who]) as work:
             held = handle.find_issue(work, number, lock=True)
             return photos.attach(work, held, stage, shot, claim).ref
 
-    def _unlike_others(self, number: str, kind: str, drawn: str) -> photos.Shot:
+    def _unlike_others(self, number: str, kind: str, drawn: str, hand: str) -> photos.Shot:
         """A drawing that no honest comparison takes for another issue's photo."""
         for _ in range(_SEEDS_TRIED):
             seed = self.scenes.setdefault(number, self._new_seed())
-            shot = photos.take_in(self.station, bank_photo(kind, drawn, seed))
+            shot = photos.take_in(self.station, bank_photo(kind, drawn, seed, hand))
             mine = shot.picture.phash
             far = all(pictures.hamming(mine, other) > pictures.SIMILAR_BITS for n, other in self.hashes if n != number)
             if far and not self._stored(shot):
