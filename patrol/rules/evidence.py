@@ -48,6 +48,7 @@ class Case:
     body: Mapping[str, Any]
     unit: str | None = None  # the unit this sign-in acts for
     of_units: frozenset[str] = frozenset()  # every unit the person belongs to, through whatever account
+    other_chief: bool = False  # another person is a chief too
     of_office: bool = False  # the person is of the office, through whatever account
     kind: str | None = None
     ce90_m: float | None = None
@@ -487,8 +488,10 @@ def _acceptor(case: Case) -> str | None:
 @_need("may_verify", refuses=True)
 def _may_verify(case: Case) -> str | None:
     if case.lead_is_office:
-        ok = case.has_role("chief") or (case.actor is not None and case.actor == case.named_acceptor)
-        return None if ok else "责任单位就是环保办，要由河湖长或他指定的外单位人员验收。"
+        named = case.actor is not None and case.actor == case.named_acceptor
+        if case.has_role("chief") and not named and not case.other_chief:
+            return "河湖长只有您一位，您验收了就没有人能销号：请先指定外单位的验收人。"
+        return None if named or case.has_role("chief") else "责任单位就是环保办，要由河湖长或他指定的外单位人员验收。"
     return None if case.has_role("office", "office_head") else "验收由环保办人员办。"
 
 

@@ -24,9 +24,7 @@ def photo(
     stage: str, person: int, minutes: float = 0, *, flags: str = "", in_fence: bool = True, round: int = 1
 ) -> PhotoFact:
     at = NOW + timedelta(minutes=minutes)
-    return PhotoFact(
-        f"{stage}{minutes}{person}", stage, person, round, at, in_fence, frozenset(flags.split())
-    )
+    return PhotoFact(f"{stage}{minutes}{person}", stage, person, round, at, in_fence, frozenset(flags.split()))
 
 
 BASE = Case(
@@ -91,9 +89,7 @@ COMPLETE: dict[str, Case] = {
     "correct": case(body={**WHY, "kind": "solid_waste"}),
     "split": case(body={**WHY, "sightings": ["a"]}, split_ok=True),
     "extend": by_unit(WHY, asked_s=3600),
-    "suspend": by_unit(
-        {"condition": "works", "review_on": date(2026, 12, 20)}, new_photos=(photo("suspend", UNIT),)
-    ),
+    "suspend": by_unit({"condition": "works", "review_on": date(2026, 12, 20)}, new_photos=(photo("suspend", UNIT),)),
     "resume": by_unit(suspended=True),
     "submit": by_unit(new_photos=(photo("after", UNIT),)),
     "send_back": case(body=WHY, state="rectified", new_photos=(photo("send_back", OFFICE),)),
@@ -208,9 +204,7 @@ LACKING: dict[str, Any] = {
     "four_eyes_close": to(verifier=HEAD),
     "own_photo_if_seen_again": lambda c: replace(said(looked_again=True)(c), still_visible=True),
     "reopen_photo": NO_NEW,
-    "reporter_in_time": to(
-        roles=frozenset({"reporter"}), actor=None, ended_at=NOW - timedelta(days=15, seconds=1)
-    ),
+    "reporter_in_time": to(roles=frozenset({"reporter"}), actor=None, ended_at=NOW - timedelta(days=15, seconds=1)),
     "parent": to(parent_ok=False),
     "reason_if_past_assigned": without("reason"),
     "dismiss_reason": without("reason_code"),
@@ -267,9 +261,10 @@ def test_everything_missing_is_named_at_once() -> None:
         ("verify", {"unit": "water"}, "four_eyes_verify"),
         ("verify", {"actor": GRID}, "four_eyes_verify"),
         ("verify", {"lead_is_office": True}, "may_verify"),
+        ("verify", {"lead_is_office": True, "roles": frozenset({"chief"}), "actor": CHIEF}, "may_verify"),
         (
             "verify",
-            {"lead_is_office": True, "roles": frozenset({"chief"}), "of_office": True},
+            {"lead_is_office": True, "roles": frozenset({"chief"}), "of_office": True, "other_chief": True},
             "four_eyes_verify",
         ),
         ("close", {"lead_is_office": True}, "may_close"),
@@ -330,7 +325,13 @@ def test_other_ways_to_lack_a_need(step: str, over: dict[str, Any], lacking: str
         ("confirm_push", {"roles": frozenset({"chief"}), "actor": CHIEF, "new_photos": ()}),
         (
             "verify",
-            {"lead_is_office": True, "lead_unit": "office", "roles": frozenset({"chief"}), "actor": CHIEF},
+            {
+                "lead_is_office": True,
+                "lead_unit": "office",
+                "roles": frozenset({"chief"}),
+                "actor": CHIEF,
+                "other_chief": True,
+            },
         ),
         (
             "verify",

@@ -78,9 +78,7 @@ class LawTown(Town):
         """Forget every issue and person and set the clock back: a fresh town for one transaction."""
         with self.station.engine.execution_options(patrol_write=True).begin() as connection:
             if connection.dialect.name == "postgresql":
-                names = ", ".join(
-                    f'"{t.name}"' for t in Base.metadata.sorted_tables if t.name not in ALLOWED_LEFT
-                )
+                names = ", ".join(f'"{t.name}"' for t in Base.metadata.sorted_tables if t.name not in ALLOWED_LEFT)
                 connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY"))
             else:
                 connection.exec_driver_sql("PRAGMA defer_foreign_keys=ON")
@@ -146,9 +144,7 @@ class LawTown(Town):
         actor = self.role(who or DECIDERS[request.approval]) if isinstance(who, str) else who
         return self.approve(self.request(request.id), actor, **body)
 
-    def turn_down(
-        self, request: m.Request | None, who: str | Actor = "", words: str = "不同意"
-    ) -> handle.Result:
+    def turn_down(self, request: m.Request | None, who: str | Actor = "", words: str = "不同意") -> handle.Result:
         assert request is not None
         actor = self.role(who or DECIDERS[request.approval]) if isinstance(who, str) else who
         with self.station.work(actor) as work:
@@ -239,11 +235,7 @@ class LawTown(Town):
     def trail(self, number: str) -> list[m.Trail]:
         issue_id = self.issue(number).id
         with self.station.look() as look:
-            return list(
-                look.session.scalars(
-                    select(m.Trail).where(m.Trail.issue_id == issue_id).order_by(m.Trail.seq)
-                )
-            )
+            return list(look.session.scalars(select(m.Trail).where(m.Trail.issue_id == issue_id).order_by(m.Trail.seq)))
 
     def events(self, number: str) -> list[str]:
         return [line.event for line in self.trail(number)]

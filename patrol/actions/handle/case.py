@@ -54,7 +54,7 @@ def gather(work: Work, issue: m.Issue, row: Step, body: dict[str, Any]) -> tuple
         roles.add("named")
     case = Case(
         state=issue.state, now=work.now, actor=actor.person_id, roles=frozenset(roles), body=body, unit=actor.unit,
-        of_units=units, of_office=of_office, merged_from=issue.merged_from,
+        of_units=units, of_office=of_office, other_chief=row.name == "verify" and another_chief(work), merged_from=issue.merged_from,
         kind=issue.kind, ce90_m=UNKNOWN_ACCURACY_M if issue.accuracy_m is None else issue.accuracy_m,
         position_confirmed=issue.position_confirmed, has_position=issue.lon is not None, lead_unit=issue.lead_unit,
         assisting=tuple(issue.assisting), lead_reach=unit.reach if unit else "account",
@@ -170,6 +170,11 @@ def memberships(work: Work) -> tuple[frozenset[str], bool]:
     roles = set(work.actor.roles).union(*(set(held) for _, held, _ in ways))
     units = {work.actor.unit, *(unit for _, _, unit in ways)} - {None}
     return frozenset(unit for unit in units if unit), bool(roles & set(OFFICE))
+
+
+def another_chief(work: Work) -> bool:
+    """Whether anybody but the acting person holds a way in as chief."""
+    return any("chief" in roles and who != work.actor.person_id for who, roles, _ in ways_in(work))
 
 
 def _outline_moved_m(issue: m.Issue, outline: dict[str, Any]) -> float | None:

@@ -176,6 +176,8 @@ def _reassign(doing: Doing) -> Done:
 def _hand_over(doing: Doing, issue: m.Issue) -> dict[str, Any]:
     old = issue.lead_unit
     issue.lead_unit, issue.assisting = doing.body["lead_unit"], list(doing.body.get("assisting") or [])
+    if issue.assigned_at is None:  # handled on the spot and sent back: this is its first dispatch to anybody
+        issue.assigner_id, issue.assigned_at = doing.work.actor.person_id, doing.work.now
     begin_receive(doing.work, issue)
     return {"old_unit": old, "lead_unit": issue.lead_unit, "mistake": bool(doing.body.get("office_mistake"))}
 
