@@ -5,7 +5,6 @@ Every worker shows its presence by a shared lock that the kernel, or PostgreSQL,
 
 from __future__ import annotations
 
-import fcntl
 import os
 from pathlib import Path
 
@@ -14,6 +13,11 @@ from sqlalchemy import text
 
 from patrol.actions import delivery
 from patrol.station import SYSTEM, Station
+
+try:
+    import fcntl
+except ImportError:  # Windows has none: there a machine has the one worker its supervisor keeps
+    fcntl = None  # type: ignore[assignment]
 
 LOCK_FILE = "worker.lock"
 PRESENT = 0x70617472  # the advisory lock's number: "patr"
@@ -35,7 +39,10 @@ def arrive(station: Station) -> int | None:
 
 
 def _arrive_by_file(station: Station, path: Path) -> int:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+    if fcntl is None:
+        _release(station)
+        return descriptor
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -65,7 +65,7 @@ def test_a_ladder_fires_once_and_in_time_and_workers_are_seen(house: House) -> N
 
 def test_kill_and_restart_lose_nothing(house: House) -> None:
     house.office.faults, house.office.kinds = 0.3, ("reset_after", "reset")
-    for number in range(6):
+    for number in range(3):
         worker = house.embedded()
         for each in range(4):
             house.owe(f"件{number}之{each}。")
