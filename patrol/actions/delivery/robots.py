@@ -179,9 +179,7 @@ def _held(work: Work, *which: Any) -> list[m.Errand]:
     rows = list(work.session.scalars(query))
     if work.dialect == "postgresql":
         ids = sorted({errand.issue_id for errand in rows if errand.issue_id})
-        work.session.execute(
-            select(m.Issue.id).where(m.Issue.id.in_(ids)).order_by(m.Issue.id).with_for_update()
-        )
+        work.session.execute(select(m.Issue.id).where(m.Issue.id.in_(ids)).order_by(m.Issue.id).with_for_update())
     return rows
 
 
