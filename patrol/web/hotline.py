@@ -35,6 +35,7 @@ def _page(values: dict[str, Any], faults: Sequence[Fault] = (), done: dict[str, 
             "pages/hotline.html", values=values, faults=told, said={row["where"]: row["sentence"] for row in told},
             done=done, river=phone_view.river(look), outfalls=place.place.outfalls, rail=_rail(look),
             sealed=bool(place.keys.officers), callback=bool(place.keys.operator), title_words=language.gettext("接电话"),
+            landmarks=[{"name": row.name, "lon": row.lon, "lat": row.lat} for row in place.place.outfalls],
             crumbs=[{"zh": language.gettext("接电话")}], bounds=place.place.bounds,
             kinds=[{"value": row.code, "zh": language.gettext(row.zh), "symbol": f"kind-{row.code}", "key": at}
                    for at, row in enumerate(PROBLEMS.values(), start=1)],

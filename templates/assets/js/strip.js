@@ -3,10 +3,17 @@
 
 const word = (m) => "K" + Math.floor(m / 1000) + "+" + String(m % 1000).padStart(3, "0");
 
+const marksOf = (strip) => [...strip.querySelectorAll(".mark")].sort((a, b) => a.dataset.m - b.dataset.m);
+
+/** One mark in the tab order, the others by arrow keys; call it again after marks were drawn anew. */
+export function settle(strip) {
+  marksOf(strip).forEach((mark, at) => mark.setAttribute("tabindex", at ? "-1" : "0"));
+}
+
 function walk(strip) {
-  const marks = [...strip.querySelectorAll(".mark")].sort((a, b) => a.dataset.m - b.dataset.m);
-  marks.forEach((mark, at) => mark.setAttribute("tabindex", at ? "-1" : "0"));
+  settle(strip);
   strip.addEventListener("keydown", (event) => {
+    const marks = marksOf(strip);
     const at = marks.indexOf(event.target.closest(".mark"));
     const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
     const to = event.key === "Home" ? 0 : event.key === "End" ? marks.length - 1 : at + step;

@@ -1,6 +1,7 @@
-// The few sentences scripts say, in the page's language: _base.html writes them as JSON in #words.
-const block = document.getElementById("words");
-const words = block ? JSON.parse(block.textContent) : {};
+// The few sentences scripts say, in the page's language: _base.html writes those of every page as JSON in #words,
+// a page its own in a block marked data-words.
+const blocks = document.querySelectorAll("#words, script[data-words]");
+const words = Object.assign({}, ...[...blocks].map((block) => JSON.parse(block.textContent)));
 
 /** The sentence `key` with {name} places filled. */
 export function say(key, values = {}) {
