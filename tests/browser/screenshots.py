@@ -35,7 +35,13 @@ WIDTHS = {390: 844, 1280: 800}
 TALLEST_PX = 2400
 MOST_BYTES = 250_000
 CHROMIUM = os.environ.get("PATROL_CHROMIUM", "/usr/bin/chromium")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--force-color-profile=srgb"]
+ARGUMENTS = [
+    "--no-sandbox",
+    "--lang=zh-CN",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--force-color-profile=srgb",
+]
 
 
 @dataclass(frozen=True)
