@@ -377,6 +377,7 @@ def trail(work: Work, issue: m.Issue) -> list[dict[str, Any]]:
             if line.event not in WORK_EVENTS or not _of_theirs(work, line):
                 continue
             one["facts"] = {name: facts[name] for name in WORK_FACTS if name in facts}
+            one["seq"] = len(lines) + 1  # its own count: a gap would tell how much was said before
         lines.append(one)
     return lines
 

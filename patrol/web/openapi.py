@@ -156,7 +156,7 @@ def _operations(row: Door) -> list[tuple[str, Json]]:
     if "<step>" in row.path:
         return [(path.replace("{step}", verb), _step(row, verb)) for verb in lifecycle.VERBS if verb != "report"]
     said = SAID[f"{row.method} {row.path}"]
-    operation = _operation(row, f"{row.method.lower()}{_PART.sub('', row.path)}", said)
+    operation = _operation(row, f"{row.method.lower()}{row.path}", said)
     return [(path, operation)]
 
 

@@ -362,6 +362,9 @@ def test_the_work_view_tells_nothing_of_the_source(api: Api, caller: Caller) -> 
     for feature in listed:
         assert set(feature["properties"]) <= {name for name in rights.FIELDS if rights.sees("work", name)}
         assert {clock["name"] for clock in feature["properties"]["clocks"]} <= rights.WORK_CLOCKS
+    who = {"unit": caller.unit, "grids": caller.grids}
+    lines = api.get(f"/api/v1/issues/{thing.issue}/trail", caller.role, who=who).json["trail"]
+    assert [line["seq"] for line in lines] == list(range(1, len(lines) + 1)) and lines[0]["event"] == "assigned"
     shown = api.get(
         f"/api/v1/issues/{thing.issue}", caller.role, who={"unit": caller.unit, "grids": caller.grids}
     ).json
