@@ -206,23 +206,24 @@ def unit_words(work: Work, code: str | None) -> str:
 def deliveries(work: Work, state: str = "", page: int = 1) -> tuple[list[dict[str, Any]], bool]:
     """The delivery log, newest first; stuck and by-hand ones of every age come before the others."""
     query = (
-        select(m.Errand, m.Issue.number, m.Issue.state)
+        select(m.Errand, m.Issue.number)
         .outerjoin(m.Issue, m.Issue.id == m.Errand.issue_id).where(m.Errand.group.is_not(None))
     )  # fmt: skip
     if state:
         query = query.where(m.Errand.state == state)
     first = m.Errand.state.in_(("stuck", "by_hand")).desc()
     found = work.session.execute(query.order_by(first, m.Errand.id.desc()).offset((page - 1) * PAGE).limit(PAGE + 1))
-    rows = [_delivery(work, errand, number, now) for errand, number, now in found]
+    pushing = set(work.session.scalars(select(m.Clock.issue_id).where(m.Clock.name == "push", m.Clock.state == "running")))
+    rows = [_delivery(work, errand, number, errand.issue_id in pushing) for errand, number in found]
     return rows[:PAGE], len(rows) > PAGE
 
 
-def _delivery(work: Work, errand: m.Errand, number: str | None, issue_state: str | None) -> dict[str, Any]:
+def _delivery(work: Work, errand: m.Errand, number: str | None, pushing: bool) -> dict[str, Any]:
     row = issues.delivery_row(errand)
     slip = work.session.get(m.Slip, errand.slip_id) if errand.slip_id else None
     return row | {
         "card_zh": CARDS.get(row["card"], row["card"]), "group_zh": group_words(work, errand.group),
-        "state_zh": ERRAND_STATES.get(errand.state, errand.state), "issue": number, "issue_state": issue_state,
+        "state_zh": ERRAND_STATES.get(errand.state, errand.state), "issue": number, "pushing": pushing,
         "slip": slip.printed_number if slip else None, "due_at": shown(errand.due_at),
         "by_person": bool((errand.answer or {}).get("by_hand")), "assignment": row["card"] == "assignment",
     }  # fmt: skip

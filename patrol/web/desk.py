@@ -17,7 +17,7 @@ from patrol.queries.clockview import clock_view
 from patrol.rules.lifecycle import DISCARD_REASONS, STATES
 from patrol.rules.problems import PROBLEMS
 from patrol.station import Work
-from patrol.web import access, answers, desk_forms, parse
+from patrol.web import access, answers, desk_forms, desk_steps, parse
 from patrol.web.access import door, station
 from patrol.web.desk_shell import back_to, bp, frame, near, page, told
 
@@ -121,7 +121,7 @@ def _reported(look: Work, issue: m.Issue, sent: desk_forms.Sent | None) -> dict[
         "before": desk.before_here(look, issue.kind, issue.chainage_m, issue.number),
         "clock": clock_view(push[-1]) if push else None, "chainage_m": issue.chainage_m, "bank": issue.bank,
         "form": desk_forms.step_form(look, issue, assign, sent, back="inbox") if assign else None,
-        "steps": [entry for step, entry in entries.items() if step != "assign"], "merge": "merge" in entries,
+        "steps": [entry for step, entry in entries.items() if step != "assign" and desk_steps.doable(look, issue, entry)], "merge": "merge" in entries,
         "conditions": detail["conditions"], "state_zh": STATES[issue.state], "version": issue.version,
         "proposals": {code: desk_forms.proposal(look, code, issue.grid) for code in PROBLEMS},
     }  # fmt: skip

@@ -19,11 +19,11 @@ from patrol.rules.audience import CARDS
 from patrol.rules.limits import UNITS
 from patrol.rules.problems import PROBLEMS
 from patrol.station import Work
+from patrol.web import desk_steps
 
 MANY = ("assisting", "release", "sightings", "checklist")
-KEYS = {"assign": "A", "merge": "M", "dismiss": "D", "extend": "E", "reassign": "R", "verify": "Y", "send_back": "X",
-        "press": "U"}  # fmt: skip
-FIRST = ("assign", "supervise", "verify", "close", "confirm_push")  # what a state waits for, as the desk's first form
+DANGER = ("dismiss", "transfer", "force_close", "send_back", "supervise_false")
+OWN_FIELDS = ("photo", "position_k", "sure", "issue", "to", "from_on", "to_on")
 KEPT_WORDS = ("words", "reason")
 ORDER = ("", "kind", "position", "lead_unit", "limit", "reason", "words", "duplicate_answered", "assisting", "release")
 UNIT_WORDS = {"minutes": "分钟", "hours": "小时", "duty_minutes": "值班分钟", "duty_hours": "值班小时",
@@ -69,7 +69,7 @@ def step_form(work: Work, issue: m.Issue, entry: dict[str, Any], sent: Sent | No
     lacking = {FIELD_OF.get(lack["code"], _field_of_photo(lack["code"])) for lack in entry["missing"]}
     needed = lacking | {FIELD_OF.get(code, code) for code in row.needs if code in forms.FIELDS} - {"limit"}
     shown = [one for name in _names(work, row) for one in _fields(work, issue, row, name, values, needed)]
-    if row.stage or entry["step"] == "transfer":
+    if _takes_photos(work, issue, row, "photo" in lacking):
         shown.append(_photo(work, issue, row, "photo" in lacking))
     if row.final:
         shown.append({"name": "sure", "type": "check", "zh": _sure(issue, row), "required": True,
@@ -77,12 +77,13 @@ def step_form(work: Work, issue: m.Issue, entry: dict[str, Any], sent: Sent | No
     shown += [{"name": "back", "type": "hidden", "value": back}, {"name": "limit_for", "type": "hidden", "value": issue.kind}]
     faults = [{"where": anchor(fault), "sentence": fault.sentence} for fault in sent.faults] if sent else []
     asked = lifecycle.APPROVALS[entry["asks"]].zh if entry["asks"] else ""
+    title = desk_steps.said(work, issue, entry)
     return {
-        "step": entry["step"], "title": entry["zh"], "action": f"/desk/issues/{issue.number}/steps/{entry['step']}",
-        "fields": shown, "button": entry["zh"] if not asked or entry["zh"].startswith("申请") else f"申请{entry['zh']}",
-        "key": KEYS.get(entry["step"]), "version": issue.version, "busy": f"正在{row.zh}…",
+        "step": entry["step"], "title": title, "action": f"/desk/issues/{issue.number}/steps/{entry['step']}",
+        "fields": shown, "button": title if not asked or title.startswith("申请") else f"申请{title}",
+        "key": desk_steps.KEYS.get(entry["step"]), "version": issue.version, "busy": f"正在{row.zh}…", "missing": _missing(entry, shown),
         "client_id": values.get("client_id") or str(uuid.uuid4()), "faults": faults,
-        "kind": "danger" if row.final or entry["step"] == "send_back" else "main",
+        "kind": "danger" if row.name in DANGER else "main",
         "note": f"提交后等{asked}批准，批之前状态和时限都不变。" if asked else _note(issue, row),
     }  # fmt: skip
 
@@ -91,7 +92,8 @@ def anchor(fault: Fault) -> str:
     """The field a fault points at; empty where none of the form's fields gives it."""
     where = fault.where.strip("/").split("/")[0]
     where = FIELD_OF.get(where, where)
-    return _field_of_photo(where) if where not in forms.FIELDS else where
+    where = where if where in forms.FIELDS else _field_of_photo(where)
+    return where if where in forms.FIELDS or where in OWN_FIELDS else ""
 
 
 def _field_of_photo(code: str) -> str:
@@ -102,12 +104,28 @@ def _names(work: Work, row: lifecycle.Step) -> list[str]:
     """The fields a person at the desk fills in, the step's own first."""
     names = [name for name in row.fields if forms.FIELDS[name].form != "hidden"]
     if row.verb == "supervise" and not work.actor.has("grid"):
-        names = [name for name in names if name not in ("finding", "position")]
+        names = [name for name in names if name == "on_site" or (name == "reason" and name in row.needs)]
     if "reason" not in names and ("reason" in row.needs or "reason_if_past_assigned" in row.needs):
         names.append("reason")
     if "reason" not in names:
         names.append("words")
     return sorted(names, key=lambda name: ORDER.index(name) if name in ORDER else 0)
+
+
+def _missing(entry: dict[str, Any], shown: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """The box before anything is sent: what the law misses, without what the form already proposes."""
+    filled = {one["name"] for one in shown if one.get("value")}
+    lacking = [(anchor(Fault(lack["code"], "", "")), lack["sentence"]) for lack in entry["missing"]]
+    items = [{"words": words.removesuffix("。"), "href": f"#f-{where}" if where else None, "link": "去填"}
+             for where, words in lacking if where not in filled]  # fmt: skip
+    return {"title": f"还差 {len(items)} 样", "items": items} if items else None
+
+
+def _takes_photos(work: Work, issue: m.Issue, row: lifecycle.Step, lacking: bool) -> bool:
+    """Whether the form offers a photo: not where the desk only confirms or closes and nothing asks for one."""
+    if row.name == "close" or (row.verb == "supervise" and not work.actor.has("grid")):
+        return lacking
+    return row.stage is not None
 
 
 def _note(issue: m.Issue, row: lifecycle.Step) -> str:

@@ -29,7 +29,7 @@ from patrol.queries.words import place_words
 from patrol.rules import lifecycle
 from patrol.rules.problems import PROBLEMS
 from patrol.station import Work
-from patrol.web import access, answers, desk_forms, desk_read, parse
+from patrol.web import access, answers, desk_forms, desk_read, desk_steps, parse
 from patrol.web.access import door, station
 from patrol.web.desk import draw_inbox
 from patrol.web.desk_shell import FLAG_WORDS, back_to, bp, frame, page, told
@@ -110,11 +110,10 @@ def draw_issue(
     """One issue, the form of one step open at the right."""
     detail = rows.detail(look, issue)
     lines = rows.trail(look, issue)
-    entries = sorted(handle.may(look, issue), key=lambda entry: _rank(entry["step"]))
+    entries = desk_steps.steps_for(look, issue, step)
     chosen = next((entry for entry in entries if entry["step"] == step), None)
     if chosen is None and not step:
-        waits = [entry for name in desk_forms.FIRST for entry in entries if entry["step"] == name]
-        chosen = next((e for e in waits if lifecycle.target(lifecycle.STEPS[e["step"]], issue.state) != issue.state), None)
+        chosen = desk_steps.waited_for(issue, entries)
     base = f"/api/v1/issues/{issue.number}/photos/"
     unit = look.place.units.get(issue.lead_unit or "")
     held = set(timeline.FILTERS)
@@ -130,7 +129,7 @@ def draw_issue(
         photo_words=_photo_words(detail), lines=timeline.lines(look, lines, trail if trail in held else "key"),
         line_count=len(lines), trail_on=trail if trail in held else "key", trail_filters=timeline.FILTERS,
         slips=_slips(detail), entries=entries, form=desk_forms.step_form(look, issue, chosen, sent) if chosen else None,
-        chosen=chosen["step"] if chosen else "", keys=desk_forms.KEYS, compare=_compare(detail, base),
+        chosen=chosen["step"] if chosen else "", keys=desk_steps.KEYS, compare=_compare(detail, base),
         requests=[_request(look, issue, row) for row in detail["requests"]], units=look.place.units,
         marks=desk.strip_marks(look, rows.Filter(words=issue.number, size=5), issue.number), strip_open=bool(form_has_place(chosen)),
         deliveries=[{**row, "group_zh": desk.group_words(look, row["group"])} for row in detail["deliveries"]],
@@ -138,14 +137,6 @@ def draw_issue(
         proposals={code: desk_forms.proposal(look, code, issue.grid) for code in PROBLEMS},
         crumbs=[{"zh": "问题", "href": "/desk/issues"}, {"zh": issue.number}], h1_in_page=True,
     )  # fmt: skip
-
-
-LAST = ("reassign", "extend", "suspend", "correct", "split", "merge", "dismiss", "transfer", "appeal", "force_close")
-
-
-def _rank(step: str) -> int:
-    """What moves the issue on stands before what corrects it, and that before what ends it."""
-    return LAST.index(step) + 1 if step in LAST else 0
 
 
 def form_has_place(entry: dict[str, Any] | None) -> bool:

@@ -229,3 +229,26 @@ def test_list_turns_pages(office: Desk, town: Town) -> None:
         town.report(kind="other", chainage_m=60 * n + 40)
     assert "第 1 页，共 2 页，42 件" in office.get("/desk/issues")
     assert 'href="/desk/issues?page=1"' in office.get("/desk/issues?page=2")
+
+
+# ---- what is offered
+
+
+def test_no_button_for_what_no_form_can_fill(office: Desk, town: Town) -> None:
+    number = town.to_assigned()
+    page = office.get(f"/desk/issues/{number}")
+    assert "step=reassign" in page and "办公室先确认" in page
+    assert "step=receive" not in page and "step=resume" not in page, "water signs for itself and nothing is suspended"
+    assert 'id="step-supervise"' not in page, "it is the grid worker's turn"
+    grid = town.person("grid")
+    town.photo(number, "before", grid)
+    town.step(number, "supervise", grid, finding="true", position=town.at())
+    page = office.get(f"/desk/issues/{number}")
+    assert 'id="step-supervise"' in page and "确认“属实”" in page
+
+
+def test_the_missing_box_stands_before_anything_is_sent(office: Desk, town: Town) -> None:
+    number = town.to_rectified()
+    page = office.get(f"/desk/issues/{number}?step=send_back")
+    assert "还差 2 样" in page and 'href="#f-reason"' in page and 'href="#f-photo"' in page
+    assert "还差" not in office.get(f"/desk?open={town.report(chainage_m=300).issue.number}")
