@@ -251,4 +251,4 @@ def test_the_missing_box_stands_before_anything_is_sent(office: Desk, town: Town
     number = town.to_rectified()
     page = office.get(f"/desk/issues/{number}?step=send_back")
     assert "还差 2 样" in page and 'href="#f-reason"' in page and 'href="#f-photo"' in page
-    assert "还差" not in office.get(f"/desk?open={town.report(chainage_m=300).issue.number}")
+    assert "missing-block" not in office.get(f"/desk?open={town.report(chainage_m=300).issue.number}")
