@@ -6,11 +6,13 @@ them by role. The list in the page is the same cut, so that the page says everyt
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, render_template, request
+from markupsafe import Markup
 
-from geodata.charts import map_parts
+from geodata.charts import MapParts, map_parts
 from patrol.queries import issues as rows
 from patrol.rules import lifecycle, rights
 from patrol.rules.lifecycle import PUBLIC_STATES_ZH
@@ -35,13 +37,34 @@ def show_map() -> str:
         listed = [_row(look, feature) for feature in body["features"]]
     states = _states(staff)
     return render_template(
-        "pages/map.html", parts=map_parts(place.place), listed=listed, more=more, staff=staff, river=river,
+        "pages/map.html", parts=_Parts.of(map_parts(place.place)), marks=[_mark(row) for row in listed if row["chainage_m"] is not None],
+        listed=listed, more=more, staff=staff, river=river,
         live=bool(who.roles & LIVE), states=states, langs=language.choices(), signed_in=bool(who.roles),
         kinds=[{"code": row.code, "zh": language.gettext(row.zh if staff else row.plain_zh)}
                for row in PROBLEMS.values() if staff or row.public],
         state_words={code: language.gettext(lifecycle.STATES[code] if staff else PUBLIC_STATES_ZH[code]) for code in states},
         schematic=place.place.schematic,
     )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """The pieces of the map as markup: made by us from numbers and class names alone, checked by `charts` itself."""
+
+    head_css: Markup
+    html_markup: Markup
+    script_markup: Markup
+
+    @classmethod
+    def of(cls, parts: MapParts) -> _Parts:
+        return cls(Markup(parts.head_css), Markup(parts.html), Markup(parts.script))
+
+
+def _mark(row: dict[str, Any]) -> dict[str, Any]:
+    """One mark of the strip."""
+    href = f"/i/{row['issue']}" if row["issue"] else "#list"
+    return {"chainage_m": row["chainage_m"], "bank": row["bank"], "state": row["state"], "late": row["late"], "href": href,
+            "label": f"{row['zh']} {row['place']}"}  # fmt: skip
 
 
 def _states(staff: bool) -> list[str]:

@@ -146,15 +146,21 @@ form.addEventListener("submit", async (event) => {
     done();
     if (!(fault instanceof Problem)) throw fault;
     if (fault.status !== 0) unsent = null;
-    const where = (one) => (form.elements[one.where] ? { ...one, field: document.getElementById("f-" + one.where) ?? undefined } : one);
-    showFaults(form, fault.faults.length ? fault.faults.map(where) : [{ sentence: fault.status === 0 ? say("unsent") : fault.message }]);
+    showFaults(form, fault.faults.length ? fault.faults.map(placed) : [{ sentence: fault.status === 0 ? say("unsent") : fault.message }]);
     form.querySelector("[data-missing]").scrollIntoView({ block: "center" });
   }
 });
 
+/** A fault with its field on this page: the server names it by a pointer such as /contact/phone. */
+function placed(fault) {
+  const name = (fault.pointer ?? "").slice(1).replaceAll("/", ".");
+  const id = name.startsWith("position") ? "f-place_words" : "f-" + name;
+  return { sentence: fault.sentence, field: document.getElementById(id) ?? undefined };
+}
+
 function receipt(told) {
   const shown = document.getElementById("receipt").content.cloneNode(true);
-  const code = told.receipt_code.match(/.{1,4}/g).join(" ");
+  const code = told.receipt_code.replaceAll("-", "").match(/.{1,4}/g).join(" ");
   const words = document.createElement("span");
   words.className = "code nowrap";
   words.translate = false;
