@@ -35,6 +35,7 @@ class Filter:
     page: int = 1
     size: int = PAGE
     newest_first: bool = False
+    chainage_m: tuple[float, float] | None = None  # a stretch of the river
 
 
 def scope(actor: Actor) -> ColumnElement[bool]:
@@ -79,6 +80,8 @@ def _narrow(query: Select[Any], chosen: Filter, now: datetime, view: rights.View
     if chosen.bbox is not None:
         west, south, east, north = chosen.bbox
         query = query.where(m.Issue.lon.between(west, east), m.Issue.lat.between(south, north))
+    if chosen.chainage_m is not None:
+        query = query.where(m.Issue.chainage_m.between(*chosen.chainage_m))
     if chosen.states:
         query = query.where(m.Issue.state.in_(chosen.states))
     if chosen.kinds:

@@ -25,7 +25,8 @@ MANY = ("assisting", "release", "sightings", "checklist")
 DANGER = ("dismiss", "transfer", "force_close", "send_back", "supervise_false")
 OWN_FIELDS = ("photo", "position_k", "sure", "issue", "to", "from_on", "to_on")
 KEPT_WORDS = ("words", "reason")
-ORDER = ("", "kind", "position", "lead_unit", "limit", "reason", "words", "duplicate_answered", "assisting", "release")
+ORDER = ("", "kind", "position", "lead_unit", "limit", "reason", "words", "duplicate_answered", "assisting", "release",
+         "outline")
 UNIT_WORDS = {"minutes": "分钟", "hours": "小时", "duty_minutes": "值班分钟", "duty_hours": "值班小时",
               "working_hours": "工作时", "working_days": "工作日"}  # fmt: skip
 # a code of what is missing -> the field that gives it
@@ -214,6 +215,10 @@ def _plain(kind: str) -> Any:
     return make
 
 
+def _outline(work: Work, issue: m.Issue, row: lifecycle.Step, one: dict[str, Any], values: dict[str, Any]) -> list[dict[str, Any]]:
+    return [one | {"type": "textarea", "hint": "GeoJSON 多边形（WGS-84），成片的问题才填。"}]
+
+
 def proposal(work: Work, kind: str, grid: str | None) -> dict[str, Any]:
     """The unit and limit a kind proposes in a grid, and when that would be due if assigned now."""
     limit = PROBLEMS[kind].rectify
@@ -232,7 +237,7 @@ def _limit(work: Work, issue: m.Issue, row: lifecycle.Step, one: dict[str, Any],
     shown = {"type": "amount", "value": amount, "hint": hint, "attrs": {"min": "0", "step": "any", "inputmode": "decimal"},
              "unit": {"name": f"{name}_unit", "value": unit,
                       "options": [{"value": code, "zh": UNIT_WORDS[code]} for code in UNITS]}}  # fmt: skip
-    if base and amount == base["amount"] and unit == base["of"]:
+    if base and str(amount) == str(base["amount"]) and unit == base["of"]:
         shown["after"] = base["due"]
     return [one | shown]
 
@@ -308,6 +313,6 @@ def _issue(work: Work, issue: m.Issue, row: lifecycle.Step, one: dict[str, Any],
 
 _MAKE: dict[str, Any] = {
     "text": _text, "choice": _choice, "bool": _bool, "number": _plain("number"), "date": _plain("date"),
-    "limit": _limit, "position": _position, "outline": _plain("textarea"), "checklist": _checklist, "codes": _codes,
+    "limit": _limit, "position": _position, "outline": _outline, "checklist": _checklist, "codes": _codes,
     "photos": _photos, "unit": _unit, "units": _units, "person": _person, "issue": _issue,
 }  # fmt: skip

@@ -36,6 +36,7 @@ from patrol.web.desk_shell import FLAG_WORDS, back_to, bp, frame, page, told
 from patrol.web.issues import take_step
 
 ARGS = ("state", "kind", "unit", "overdue", "q", "page", "from_m", "to_m", "done", "about")
+KEPT = ("state", "kind", "unit", "overdue", "q", "from_m", "to_m")
 SLIP_NAMES = (("assignment", "问题交办单", "交办后出"), ("supervision", "整改督办单", "到场核实、办公室确认后出"),
               ("closure", "销号反馈单", "验收合格、办公室负责人销号后出"))  # fmt: skip
 OTHER_SLIPS = {"dismissal": "不予立案告知", "transfer": "移送单", "look_back": "回头看单"}
@@ -50,8 +51,9 @@ def list_issues() -> Response:
     states = tuple(s for s in args.get("state", "").split(",") if s in lifecycle.STATES)
     kinds = tuple(k for k in args.get("kind", "").split(",") if k in PROBLEMS)
     with station().look(access.actor()) as look:
+        words, stretch, unit = _search(look, args)
         chosen = rows.Filter(
-            states=states, kinds=kinds, unit=args.get("unit") or None, words=args.get("q", "").strip(),
+            states=states, kinds=kinds, unit=args.get("unit") or unit, words=words, chainage_m=stretch,
             overdue=True if args.get("overdue") else None, page=number, size=desk.PAGE, newest_first=True,
         )  # fmt: skip
         found, more = desk.issue_rows(look, chosen)
@@ -60,15 +62,29 @@ def list_issues() -> Response:
         on = "/desk/issues?state=rectified,verified" if states == ("rectified", "verified") else "/desk/issues"
         return page(
             look, "issues", on, rows=found, total=total, marks=marks, filters=_chips(look, args), words=_in_words(look),
-            clear="/desk/issues" if any(args.get(name) for name in ARGS[:5]) else None, q=args.get("q", ""),
+            clear="/desk/issues" if any(args.get(name) for name in KEPT) else None, q=args.get("q", ""),
             pager=_pager(args, number, total, more), done=told(args.get("done", ""), args.get("about", "")),
             crumbs=[{"zh": "验收" if on != "/desk/issues" else "问题"}],
         )  # fmt: skip
 
 
+def _search(look: Work, args: dict[str, str]) -> tuple[str, tuple[float, float] | None, str | None]:
+    """What the search field means: a chainage, a unit, or part of a number; a merged mark names its stretch."""
+    q = args.get("q", "").strip()
+    if args.get("from_m") and args.get("to_m"):
+        low, high = (float(access.whole(args[name], name, 0, 100_000)) for name in ("from_m", "to_m"))
+        return q, (low - 0.5, high + 0.5), None
+    place = desk_read.K_MARK.fullmatch(q)
+    if place is not None and place[1]:
+        at = int(place[1]) * 1000 + float(place[2])
+        return "", (at - desk.NEIGHBOUR_M, at + desk.NEIGHBOUR_M), None
+    named = [code for code, unit in look.place.units.items() if q and q in unit.name]
+    return ("", None, named[0]) if len(named) == 1 else (q, None, None)
+
+
 def _chips(look: Work, args: dict[str, str]) -> list[list[dict[str, Any]]]:
     def link(name: str, value: str) -> dict[str, Any]:
-        kept = {key: args[key] for key in ARGS[:5] if args.get(key)}
+        kept = {key: args[key] for key in KEPT if args.get(key)}
         on = kept.get(name) == value
         kept = {key: text for key, text in kept.items() if key != name} | ({} if on else {name: value})
         return {"href": "/desk/issues" + (f"?{urlencode(kept)}" if kept else ""), "on": on}
@@ -89,7 +105,7 @@ def _in_words(look: Work) -> str:
 
 
 def _pager(args: dict[str, str], number: int, total: int, more: bool) -> dict[str, Any]:
-    kept = {name: args[name] for name in ARGS[:5] if args.get(name)}
+    kept = {name: args[name] for name in KEPT if args.get(name)}
     pages = max(1, -(-total // desk.PAGE))
     link = "/desk/issues?" + urlencode({**kept, "page": ""})
     return {"words": f"第 {number} 页，共 {pages} 页，{total} 件", "prev": f"{link}{number - 1}" if number > 1 else None,

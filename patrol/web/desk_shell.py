@@ -10,6 +10,7 @@ from patrol.actions import siting
 from patrol.queries import desk
 from patrol.queries import issues as rows
 from patrol.rules import lifecycle, rights
+from patrol.rules.calendar import SHANGHAI
 from patrol.rules.problems import FENCE_M, PROBLEMS
 from patrol.station import Work
 
@@ -36,7 +37,8 @@ _RAIL = (
 
 def page(look: Work, template: str, on: str, status: int = 200, **more: Any) -> Response:
     """Draw a desk page: `on` is the address of its item on the rail."""
-    context = {"rail": rail(look, on), "me": me(look), "alarms": desk.banners(look), **more}
+    context = {"rail": rail(look, on), "me": me(look), "alarms": desk.banners(look),
+               "now_words": look.now.astimezone(SHANGHAI).strftime("%m月%d日 %H:%M"), **more}
     return make_response(render_template(f"pages/desk/{template}.html", **context), status)
 
 

@@ -37,10 +37,10 @@ def said(work: Work, issue: m.Issue, entry: dict[str, Any]) -> str:
 
 def steps_for(look: Work, issue: m.Issue, asked: str = "") -> list[dict[str, Any]]:
     """What this person may do now, in the order of a form's worth; `asked` stays whatever it lacks."""
-    pushing = look.session.query(m.Clock).filter_by(issue_id=issue.id, name="push", state="running").first() is not None
+    running = {clock.name for clock in look.session.query(m.Clock).filter_by(issue_id=issue.id, state="running")}
     entries = [{**entry, "zh": said(look, issue, entry)} for entry in handle.may(look, issue)
                if entry["step"] == asked or (doable(look, issue, entry)
-                                             and (entry["step"] != "confirm_push" or pushing))]  # fmt: skip
+                                             and STOPS.get(entry["step"], "") in {"", *running})]  # fmt: skip
     return sorted(entries, key=lambda entry: _rank(entry["step"]))
 
 
@@ -57,6 +57,10 @@ LAST = ("reassign", "extend", "suspend", "correct", "split", "merge", "dismiss",
 def _rank(step: str) -> int:
     """What moves the issue on stands before what corrects it, and that before what ends it."""
     return LAST.index(step) + 1 if step in LAST else 0
+
+
+# steps that only stop a clock: none of them once it has stopped
+STOPS = {"confirm_push": "push", "receive": "receive"}
 
 
 def waited_for(issue: m.Issue, entries: list[dict[str, Any]]) -> dict[str, Any] | None:

@@ -224,6 +224,15 @@ def test_list_filters_and_says_the_result_in_words(office: Desk, town: Town, sta
     assert first in office.get("/desk/issues?overdue=1")
 
 
+def test_search_takes_a_number_a_chainage_or_a_unit(office: Desk, town: Town) -> None:
+    first, second = town.to_assigned(), town.report(kind="bare_soil", chainage_m=2000).issue.number
+    for q, found, left_out in ((first[-4:], first, second), ("K2%2B010", second, first), ("水利", first, second)):
+        page = office.get(f"/desk/issues?q={q}")
+        assert f'href="/desk/issues/{found}" data-row' in page and left_out not in page
+    assert second in office.get("/desk/issues?from_m=1990&to_m=2005")
+    assert first not in office.get("/desk/issues?from_m=1990&to_m=2005")
+
+
 def test_list_turns_pages(office: Desk, town: Town) -> None:
     for n in range(42):
         town.report(kind="other", chainage_m=60 * n + 40)
