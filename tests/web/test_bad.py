@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import json
+import random
 import time
 import zlib
 from collections.abc import Iterator
@@ -166,9 +167,7 @@ def ask(api: Api, case: dict[str, Any], names: dict[str, Any]) -> Response:
         headers["Authorization"] = f"Bearer {api.token(case['role'])}"
     if "version" in case:
         version = case["version"]
-        headers["If-Match"] = (
-            f'"{version if isinstance(version, int) else api.town.issue(names[version]).version}"'
-        )
+        headers["If-Match"] = f'"{version if isinstance(version, int) else api.town.issue(names[version]).version}"'
     body = sent(case, names)
     builder = EnvironBuilder(addressed(case["path"], names), method=method, headers=headers, **body)
     environ = builder.get_environ()
@@ -181,9 +180,7 @@ def ask(api: Api, case: dict[str, Any], names: dict[str, Any]) -> Response:
         environ["wsgi.input_terminated"] = True
     if case.get("type") == "":
         environ.pop("CONTENT_TYPE", None)
-    content, status, sent_headers = run_wsgi_app(
-        api.app, environ
-    )  # a client of its own would mend the lengths
+    content, status, sent_headers = run_wsgi_app(api.app, environ)  # a client of its own would mend the lengths
     return Response(content, status, sent_headers)
 
 
@@ -237,3 +234,29 @@ def check_answer(case: dict[str, Any], answer: Response, said: str) -> None:
 
 def test_the_catalogue_is_whole() -> None:
     assert len(ROWS) >= 90 and sum(len(row["cases"]) for row in ROWS.values()) >= 250
+
+
+@pytest.mark.parametrize("length", ["true", "short"])
+def test_a_cut_upload_is_never_taken_for_whole(town: tuple[Api, dict[str, Any]], length: str) -> None:
+    """A report with its photo, cut at every byte of its head and tail and at many between: refused, nothing kept.
+
+    `true`: the header promises the whole length; `short`: a proxy has mended it to what came.
+    """
+    api, names = town
+    whole = form({"report": {"kind": "sewage", "position": names["@here"]}}, [picture(940)])
+    data: bytes = whole["data"]
+    draw = random.Random(9)
+    cuts = {*range(700), *range(len(data) - 200, len(data)), *draw.choices(range(len(data)), k=150)}
+    if length == "short":
+        cuts.remove(len(data) - 2)  # all but the last line end: nothing of the report is missing
+    before = api.kept()
+    for cut in sorted(cuts):
+        builder = EnvironBuilder("/api/v1/reports", method="POST", data=data[:cut], content_type=whole["content_type"])
+        environ = builder.get_environ() | {"HTTP_AUTHORIZATION": f"Bearer {api.token('grid')}"}
+        builder.close()
+        if length == "true":
+            environ["CONTENT_LENGTH"] = str(len(data))
+        content, status, headers = run_wsgi_app(api.app, environ)
+        answer = Response(content, status, headers)
+        assert answer.status_code in (400, 422), (cut, len(data), answer.get_data(as_text=True)[:200])
+    assert api.kept() == before

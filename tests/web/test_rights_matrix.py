@@ -240,8 +240,7 @@ def routes(app: Flask) -> set[tuple[str, str]]:
 def test_the_app_has_the_routes_of_the_tables_and_no_other(api: Api) -> None:
     doors, pages = {(row.method, row.path) for row in DOORS}, {(row.method, row.path) for row in PAGES}
     served = routes(api.app)
-    assert {(method, path) for method, path in served if path.startswith("/api/")} == doors
-    assert served - doors <= pages
+    assert served == doors | pages
     assert len(doors) == len(DOORS) and len(pages) == len(PAGES)
     for row in (*DOORS, *PAGES):
         assert row.who == ANYONE or row.who <= set(ROLES), row
@@ -255,9 +254,7 @@ def test_pages_keep_out_whom_the_table_keeps_out(api: Api) -> None:
         if (row.method, row.path) not in served or row.who == ANYONE:
             continue
         for caller in CALLERS:
-            path = re.sub(r"<(\w+)>", "x", row.path)
-            if row.scoped:
-                path = path_of_page(row, things[0])
+            path = path_of_page(row, things[0])
             token = "ptl_nobody_has_this" if caller.bad else None
             if caller.role:
                 token = api.token(caller.role, unit=caller.unit, grids=caller.grids)
@@ -272,9 +269,7 @@ def test_pages_keep_out_whom_the_table_keeps_out(api: Api) -> None:
                 want = {400, 404, 415, 422}  # a form is judged before the thing it is about
             else:
                 want = {200, 303, 400, 404, 409, 412, 413, 415, 422, 428}
-            if answer.status_code not in want or (
-                want == {303} and "/signin" not in answer.headers["Location"]
-            ):
+            if answer.status_code not in want or (want == {303} and "/signin" not in answer.headers["Location"]):
                 wrong.append((row.method, row.path, caller.name, answer.status_code, want))
     assert not wrong, wrong[:10]
 
@@ -328,9 +323,7 @@ ISSUE_PATHS = ("", "/trail", "/steps")
 def answers_of(api: Api, caller: Caller, thing: Thing) -> dict[str, Any]:
     """Every JSON answer this caller gets about a thing it may see."""
     token = api.token(str(caller.role), unit=caller.unit, grids=caller.grids)
-    found = {
-        f"issue{path}": api.get(f"/api/v1/issues/{thing.issue}{path}", token=token) for path in ISSUE_PATHS
-    }
+    found = {f"issue{path}": api.get(f"/api/v1/issues/{thing.issue}{path}", token=token) for path in ISSUE_PATHS}
     found |= {name: api.get(f"/api/v1/{name}", token=token) for name in ("issues", "requests", "changes")}
     for slip in found["issue"].json["slips"]:
         found[slip["json"]] = api.get(slip["json"], token=token)
@@ -365,9 +358,7 @@ def test_the_work_view_tells_nothing_of_the_source(api: Api, caller: Caller) -> 
     who = {"unit": caller.unit, "grids": caller.grids}
     lines = api.get(f"/api/v1/issues/{thing.issue}/trail", caller.role, who=who).json["trail"]
     assert [line["seq"] for line in lines] == list(range(1, len(lines) + 1)) and lines[0]["event"] == "assigned"
-    shown = api.get(
-        f"/api/v1/issues/{thing.issue}", caller.role, who={"unit": caller.unit, "grids": caller.grids}
-    ).json
+    shown = api.get(f"/api/v1/issues/{thing.issue}", caller.role, who={"unit": caller.unit, "grids": caller.grids}).json
     assert set(shown) <= {name for name in rights.FIELDS if rights.sees("work", name)}
     assert {clock["name"] for clock in shown["clocks"]} <= rights.WORK_CLOCKS
     assert all("flags" not in photo and "sha256" not in photo for photo in shown["photos"])
