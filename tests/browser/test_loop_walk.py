@@ -162,9 +162,7 @@ def test_the_loop_from_tip_to_three_papers(browser: Browser, house: House, tmp_p
         form = grid.locator("form[action$='/steps/supervise']")
         form.locator("input[type=file]").first.set_input_files(shot(tmp_path, 2))
         form.locator("input[name=finding][value=true]").check(force=True)
-        grid.locator(
-            "[data-phone-form] input[name='position.lon']:not([value='']), [data-at-lon]:not([value=''])"
-        ).first.wait_for(state="attached")
+        until(lambda: form.locator("input[name=lon]").first.input_value(), 20)
         grid.click(".act-foot button[type=submit]")
         until(lambda: state_of(house, number, watcher)["finding"] == "true", 20)
         # a second office person confirms: the supervision slip
