@@ -19,12 +19,50 @@ setInterval(() => {
 }, 1000);
 
 const field = (name) => form.elements["position." + name];
+const place = form?.elements.place_words;
+const placeNeed = place?.dataset.required;
+let pointed = false; // the place was pressed on the map: words that name none do not undo it
+
+/** The place on the river strip above the fields: a dot that follows, and a press that fills in the chainage. */
+const strip = form?.querySelector("[data-live-strip] [data-strip] > svg");
+const dot = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+dot.setAttribute("overflow", "visible");
+for (const [cls, r] of [["halo", "11"], ["me", "6"]]) {
+  const circle = document.createElementNS("http://www.w3.org/2000/svg", "circle");
+  circle.setAttribute("class", cls);
+  circle.setAttribute("r", r);
+  dot.append(circle);
+}
+
+function onStrip(lon, lat) {
+  const spot = lon === null ? null : river.on(lon, lat);
+  if (!strip || !spot) {
+    dot.remove();
+    return;
+  }
+  dot.setAttribute("x", (100 * Math.min(1, spot.chainage_m / river.lengthM)).toFixed(3) + "%");
+  for (const circle of dot.children) circle.setAttribute("cy", spot.offset_m < 3 ? 29 : spot.bank === "left" ? 18 : 40);
+  strip.append(dot);
+}
+
+strip?.addEventListener("click", (event) => {
+  const box = strip.getBoundingClientRect();
+  const share = Math.min(1, Math.max(0, (event.clientX - box.left) / box.width));
+  const bank = event.clientY - box.top < 29 ? "left" : "right";
+  place.value = river.k(share * Math.floor(river.lengthM)) + " " + say(bank + "_bank_zh");
+  place.focus();
+  written();
+  soon();
+});
 
 function put(lon, lat, accuracyM) {
   field("lon").value = lon === null ? "" : lon.toFixed(7);
   field("lat").value = lon === null ? "" : lat.toFixed(7);
   field("crs").value = lon === null ? "" : "wgs84";
   field("accuracy_m").value = accuracyM ?? "";
+  if (lon === null) place.dataset.required = placeNeed;
+  else delete place.dataset.required; // a place on the map is a place
+  onStrip(lon, lat);
   if (lon !== null) map?.show(lon, lat, accuracyM);
 }
 
@@ -42,6 +80,7 @@ function written() {
   const bank = said?.bank || form.elements.bank.value;
   const note = form.querySelector("[data-where-note]");
   if (said && said.chainage_m !== null) {
+    pointed = false;
     if (said.chainage_m > river.lengthM) {
       put(null);
       note.textContent = say("off_river", { k: river.k(Math.floor(river.lengthM)) });
@@ -55,9 +94,10 @@ function written() {
   const squeezed = words.replace(/\s/g, "");
   const named = (river.page.landmarks ?? []).filter((one) => squeezed.includes(one.name)).sort((a, b) => b.name.length - a.name.length)[0];
   if (named) {
+    pointed = false;
     put(named.lon, named.lat, 50);
     tell(named.lon, named.lat);
-  } else put(null);
+  } else if (!pointed) put(null);
 }
 
 function readBack() {
@@ -119,6 +159,7 @@ async function draw() {
   try {
     map = await open(box, (lon, lat) => {
       if (!form) return;
+      pointed = true;
       put(lon, lat, 15);
       tell(lon, lat);
       soon();
@@ -146,7 +187,8 @@ if (form) {
     soon();
     event.preventDefault();
   });
-  if (form.elements.place_words.value) written();
+  pointed = Boolean(field("lon").value); // the form came back with what was pressed before
+  if (place.value) written();
   soon();
 }
 draw();
