@@ -60,20 +60,22 @@ def confirm(work: Work, ref: str, kind: str | None = None) -> Settled:
     _may_review(work)
     if kind is not None and kind not in PROBLEMS:
         raise BadInput(Fault("/kind", "unknown_kind", "没有这个问题种类。"))
-    if kind:
-        sighting.kind = kind
+    # the sighting stays as it came; only what comes of it is of the kind the reviewer says
+    kind = kind or sighting.kind
+    if kind != sighting.kind:
+        sighting.relapse_of = None
     sighting.reviewer_id = work.actor.person_id
     stop_review(work, sighting)
-    work.only_one(f"join:{sighting.kind}")
-    found = report.match(work, sighting)
+    work.only_one(f"join:{kind}")
+    found = report.match(work, sighting, kind)
     if sighting.relapse_of is not None and (found is None or found.verdict not in ("join", "still_visible")):
         origin = work.session.get(m.Issue, sighting.relapse_of)
-        issue, joined = report.open_issue(work, sighting, (origin, "relapse") if origin else None), False
+        issue, joined = report.open_issue(work, sighting, (origin, "relapse") if origin else None, kind), False
     elif found is not None and found.verdict == "relapse":
-        issue, joined = report.open_issue(work, sighting, (found.issue, "relapse")), False
+        issue, joined = report.open_issue(work, sighting, (found.issue, "relapse"), kind), False
     else:
-        issue, joined = report.settle(work, sighting, found)
-    work.tell("clue_confirmed", subject=f"clue:{sighting.id}", issue=issue.number, joined=joined)
+        issue, joined = report.settle(work, sighting, found, kind)
+    work.tell("clue_confirmed", subject=f"clue:{sighting.id}", issue=issue.number, joined=joined, kind=kind)
     return Settled(sighting, issue, joined)
 
 

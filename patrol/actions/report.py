@@ -96,14 +96,16 @@ def report(work: Work, draft: Draft) -> Outcome:
     return Outcome(sighting, issue, joined, False, code)
 
 
-def settle(work: Work, sighting: m.Sighting, found: siting.Near | None) -> tuple[m.Issue, bool]:
+def settle(
+    work: Work, sighting: m.Sighting, found: siting.Near | None, kind: str | None = None
+) -> tuple[m.Issue, bool]:
     """Join the issue that was found to be the same thing, or open a new one."""
     sighting.state = "joined"
     if found and found.verdict in ("join", "still_visible"):
         join(work, sighting, found.issue, distance_m=found.distance_m, still_visible=found.verdict == "still_visible")
         return found.issue, True
     origin = (found.issue, "recurrence") if found and found.verdict == "recurrence" else None
-    return open_issue(work, sighting, origin), False
+    return open_issue(work, sighting, origin, kind), False
 
 
 def join(
@@ -126,14 +128,16 @@ def join(
         work.tell("still_visible", issue, moves=True, sighting=sighting.id)
 
 
-def open_issue(work: Work, sighting: m.Sighting, origin: tuple[m.Issue, str] | None = None) -> m.Issue:
+def open_issue(
+    work: Work, sighting: m.Sighting, origin: tuple[m.Issue, str] | None = None, kind: str | None = None
+) -> m.Issue:
     """A new issue from one sighting, its clocks started by its channel."""
     year = work.now.astimezone(clocks.law_zone()).year
     serial = work.number(f"issue:{year}")
     tip = sighting.channel in rights.TIP_CHANNELS
     captured = _captured(sighting)
     issue = m.Issue(
-        number=f"{work.place.number_prefix}-{year}-{serial:04d}", version=1, state="reported", kind=sighting.kind,
+        number=f"{work.place.number_prefix}-{year}-{serial:04d}", version=1, state="reported", kind=kind or sighting.kind,
         words="", place_words="" if tip else sighting.place_words, assisting=[], flags={}, tips_only=tip, round=1,
         returns=0, extensions=0, half2=False, expected_photos=0, position_confirmed=False, trail_seq=0, trail_head="",
         found_at=captured or sighting.received_at, opened_at=work.now, changed_at=work.now, step_at=work.now,
@@ -235,22 +239,24 @@ def _waits(draft: Draft, place: siting.Site | None, machine: bool, confirm_score
     return ""
 
 
-def _match(work: Work, sighting: m.Sighting, place: siting.Site | None) -> siting.Near | None:
+def _match(
+    work: Work, sighting: m.Sighting, place: siting.Site | None, kind: str | None = None
+) -> siting.Near | None:
     """The issue this sighting is: an open one before a closed one, a nearer before a farther."""
     if place is None:
         return None
     seen = _captured(sighting) or work.now
-    same = [n for n in siting.near(work, sighting.kind, place, sighting.outline, seen_at=seen) if n.verdict != "other"]
+    same = [n for n in siting.near(work, kind or sighting.kind, place, sighting.outline, seen_at=seen) if n.verdict != "other"]
     order = {"join": 0, "still_visible": 0, "relapse": 1, "recurrence": 2}
     return min(same, key=lambda n: (order[n.verdict], n.distance_m), default=None)
 
 
-def match(work: Work, sighting: m.Sighting) -> siting.Near | None:
+def match(work: Work, sighting: m.Sighting, kind: str | None = None) -> siting.Near | None:
     """As `_match`, for a sighting that is already kept (a confirmed clue)."""
     if sighting.lon is None or sighting.lat is None:
         return None
     place = siting.site_wgs84(work, sighting.lon, sighting.lat, sighting.accuracy_m, sighting.position_method or "")
-    return _match(work, sighting, place)
+    return _match(work, sighting, place, kind)
 
 
 def _wait(work: Work, sighting: m.Sighting, why: str) -> None:

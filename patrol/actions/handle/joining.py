@@ -73,8 +73,7 @@ def _split(doing: Doing) -> Done:
     rows = list(work.session.scalars(select(m.Sighting).where(m.Sighting.ref.in_(refs)).order_by(m.Sighting.id)))
     first = rows[0]
     kind = doing.body.get("kind") or issue.kind
-    child = open_issue(work, first, (issue, "split"))
-    child.kind = kind
+    child = open_issue(work, first, (issue, "split"), kind)
     if child.lon is None:
         child.lon, child.lat, child.accuracy_m = issue.lon, issue.lat, issue.accuracy_m
         child.chainage_m, child.bank, child.grid, child.cell = issue.chainage_m, issue.bank, issue.grid, issue.cell
