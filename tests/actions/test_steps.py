@@ -2,31 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from patrol.actions import clocks, handle
 from patrol.errors import BadInput, Missing, NeedsVersion, PatrolError, Refused, Stale, WrongStep
 from patrol.rules.lifecycle import ENDS, OPEN, STATES, STEPS, target
 from tests.property.lawtown import LawTown
-from tests.property.scenes import SCENES, STATE_MAKERS
-
-EVENTS = {
-    "unmerge": "unmerged",
-    "supervise_gone": "cleared",
-    "supervise_false": "dismissed",
-    "force_close": "forced",
-}
-
-
-# what a decider must add, because it is his to say
-ADDS: dict[str, dict[str, Any]] = {"return": {"lead_unit": "sanitation"}}
-
-
-# rows that another person must decide in the scene above
-ASKED = {"return", "supervise_false", "correct", "extend", "suspend", "dismiss", "transfer", "appeal"}
-
+from tests.property.scenes import ADDS, ASKED, SCENES, STATE_MAKERS
 
 # a correction after the assignment prints the assignment anew: the facts on it have changed
 ALSO_PRINTS = {"correct": "assignment"}
@@ -89,9 +71,7 @@ def test_rows_are_taken_from_their_states_only_and_by_their_roles_only(law: LawT
     for name, row in STEPS.items():
         finding = {"supervise_gone": "gone", "supervise_false": "false"}.get(name)
         body = {"finding": finding} if finding else {}
-        role = next(
-            role for role in row.who if role not in ("acting_head", "rule", "ladder", "named", "reporter")
-        )
+        role = next(role for role in row.who if role not in ("acting_head", "rule", "ladder", "named", "reporter"))
         for state, number in made.items():
             if state in row.from_:
                 continue
@@ -100,9 +80,7 @@ def test_rows_are_taken_from_their_states_only_and_by_their_roles_only(law: LawT
             if isinstance(caught.value, WrongStep):
                 assert caught.value.facts["state"] == state and STATES[state] in caught.value.sentence
             else:
-                assert role == "unit" and law.issue(number).lead_unit is None, (
-                    "no unit, so in no unit's scope"
-                )
+                assert role == "unit" and law.issue(number).lead_unit is None, "no unit, so in no unit's scope"
         outsider = next(r for r in ("operator", "inspector", "grid", "office") if r not in row.who)
         with pytest.raises(Refused):
             law.step(made[row.from_[0]], row.verb, law.role(outsider), **body)

@@ -177,3 +177,9 @@ def send_back(law: LawTown, number: str) -> None:
     law.forward(minutes=1)
     law.photo(number, "send_back", law.role("office"))
     law.step(number, "send_back", law.role("office"), reason="还有")
+
+
+# what a decider must add, because it is his to say
+ADDS: dict[str, dict[str, Any]] = {"return": {"lead_unit": "sanitation"}}
+# rows that another person must decide in the scenes above
+ASKED = {"return", "supervise_false", "correct", "extend", "suspend", "dismiss", "transfer", "appeal"}
