@@ -17,7 +17,7 @@ from patrol.queries.clockview import clock_view
 from patrol.rules.lifecycle import DISCARD_REASONS, STATES
 from patrol.rules.problems import PROBLEMS
 from patrol.station import Work
-from patrol.web import access, answers, desk_forms, desk_steps, parse
+from patrol.web import access, answers, desk_fields, desk_forms, desk_steps, parse
 from patrol.web.access import door, station
 from patrol.web.desk_shell import back_to, bp, frame, near, page, told
 
@@ -123,7 +123,7 @@ def _reported(look: Work, issue: m.Issue, sent: desk_forms.Sent | None) -> dict[
         "form": desk_forms.step_form(look, issue, assign, sent, back="inbox") if assign else None,
         "steps": [entry for step, entry in entries.items() if step != "assign" and desk_steps.doable(look, issue, entry)], "merge": "merge" in entries,
         "conditions": detail["conditions"], "state_zh": STATES[issue.state], "version": issue.version,
-        "proposals": {code: desk_forms.proposal(look, code, issue.grid) for code in PROBLEMS},
+        "proposals": {code: desk_fields.proposal(look, code, issue.grid) for code in PROBLEMS},
     }  # fmt: skip
 
 
