@@ -43,7 +43,7 @@ def _page(values: dict[str, Any], faults: Sequence[Fault] = (), done: dict[str, 
 
 
 def _rail(look: Work) -> list[dict[str, Any]]:
-    rows = [("/hotline", "ui-call", "热线"), ("/map", "ui-map", "地图")]
+    rows = [("/hotline", "ui-phone", "热线"), ("/map", "ui-map", "地图")]
     if look.actor.has("office", "office_head"):
         rows.insert(0, ("/desk", "ui-inbox", "收件箱"))
     return [{"href": href, "symbol": symbol, "zh": language.gettext(zh), "on": href == "/hotline"} for href, symbol, zh in rows]

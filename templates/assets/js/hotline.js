@@ -104,7 +104,8 @@ function readBack() {
   const line = form.querySelector("[data-read-back]");
   const kind = form.querySelector("[name=kind]:checked")?.closest("label").querySelector("span")?.textContent;
   const where = field("lon").value ? tell(Number(field("lon").value), Number(field("lat").value)) : "";
-  const parts = [where, form.elements.place_words.value, kind, form.elements.size.value, form.elements.words.value];
+  const words = form.elements.place_words.value; // a mark among them is read out once, as the map has it
+  const parts = [where, river.said(words) ? "" : words, kind, form.elements.size.value, form.elements.words.value];
   const said = parts.map((part) => (part ?? "").trim()).filter(Boolean).join(say("sep"));
   line.hidden = !said;
   line.textContent = say("say_back", { said });

@@ -375,7 +375,7 @@ $("[data-views]").hidden = false;
 const wanted = picked;
 look(chosen.view);
 boxes();
-map.fitBounds(layers.water.getBounds(), { padding: [24, 24] });
+map.fitBounds(layers.water.getBounds(), { padding: [24, 24], animate: false });
 await refresh();
 const found = issues.find((one) => one.number && one.number === wanted);
 if (found) {
