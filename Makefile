@@ -44,8 +44,7 @@ test-faults: $(DEV) ## the long fault runs, whole (hours); `make test` runs a se
 check: $(DEV) ## format, lint, types, import contracts
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
-	@$(BIN)/mypy patrol geodata worker
-	@$(BIN)/mypy --strict patrol/rules patrol/station.py patrol/actions geodata
+	@$(BIN)/mypy --strict patrol geodata worker
 	@$(BIN)/lint-imports
 
 screenshots: $(DEV) ## every page at 390 and 1280 px into docs/screenshots (needs Chromium)

@@ -13,9 +13,9 @@ from patrol.actions import clocks
 from patrol.actions.siting import place_words
 from patrol.errors import Missing
 from patrol.gateways import identity, paper_facts, papers, pictures
+from patrol.rules import clocks as clock_law
 from patrol.rules import lifecycle
 from patrol.rules.calendar import SHANGHAI
-from patrol.rules import clocks as clock_law
 from patrol.rules.clocks import CLOCKS, Mark
 from patrol.rules.problems import PROBLEMS
 from patrol.station import SYSTEM, Station, Work

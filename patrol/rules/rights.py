@@ -5,7 +5,7 @@ Out of scope answers the same as absent. Source: the domain page, section 8.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -95,7 +95,7 @@ def sees(view: View, field: str) -> bool:
     return field in FIELDS and _VIEW_ORDER[view] >= _VIEW_ORDER[FIELDS[field]]
 
 
-def cut(view: View, fields: dict[str, object]) -> dict[str, object]:
+def cut(view: View, fields: Mapping[str, object]) -> dict[str, object]:
     """The part of `fields` that a view may see."""
     return {name: value for name, value in fields.items() if sees(view, name)}
 

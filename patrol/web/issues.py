@@ -178,7 +178,8 @@ def read_claim(raw: Any) -> Claim:
         return Claim()
     if not isinstance(raw, dict):
         raise BadInput(Fault("/claim", "not_object", "claim 要写成 JSON 对象。"))
-    values, faults = {}, [Fault(f"/claim/{n}", "unknown_field", "不认识这一项。") for n in raw if n not in ("position", "taken_at")]
+    values: dict[str, Any] = {}
+    faults = [Fault(f"/claim/{n}", "unknown_field", "不认识这一项。") for n in raw if n not in ("position", "taken_at")]
     for name, read in (("position", forms.read_position), ("taken_at", forms.read_moment)):
         if raw.get(name) is not None:
             try:

@@ -46,7 +46,7 @@ def language() -> str:
 def _choose() -> str:
     named = request.args.get("lang")
     if named in LANGS:
-        return cast(str, named)
+        return named or ""
     if is_public(request.path):
         asked = request.accept_languages.best_match(["zh-CN", "zh", "en"], "zh-CN")
         return "en" if asked == "en" else "zh-CN"
@@ -94,5 +94,5 @@ def install(app: Flask) -> None:
             return None
         rest = urlencode({name: value for name, value in request.args.items() if name != "lang"})
         answer = cast(Response, redirect(f"{path}?{rest}" if rest else path, 303))
-        answer.set_cookie(COOKIE, cast(str, chosen), max_age=_YEAR_S, httponly=True, samesite="Lax", secure=request.is_secure)
+        answer.set_cookie(COOKIE, chosen or "zh-CN", max_age=_YEAR_S, httponly=True, samesite="Lax", secure=request.is_secure)
         return answer

@@ -8,6 +8,7 @@ from flask import Blueprint, Response, jsonify, request
 
 from patrol import models as m
 from patrol.actions import handle, slips
+from patrol.errors import Missing
 from patrol.gateways import identity
 from patrol.queries.words import shown
 from patrol.station import Work
@@ -54,7 +55,7 @@ def check_slip(work: Work, number: str, code: str) -> dict[str, Any]:
     """Genuine or not, kind, date, superseded: nothing else of a slip is public."""
     try:
         slip: m.Slip | None = slips.find(work, number.strip())
-    except slips.Missing:
+    except Missing:
         slip = None
     given = identity.normalise_code(code, 10) or ""
     expected = identity.check_code(work.keys.check, slip.digest, slip.trail_head) if slip else "0" * 10

@@ -26,9 +26,10 @@ def may(work: Work, issue: m.Issue) -> list[dict[str, Any]]:
     for verb in lifecycle.VERBS:
         finding = issue.half1 if verb == "supervise" and not work.actor.has("grid") else None
         row = lifecycle.row_for(verb, finding)
-        if row is None or not row.button or issue.state not in row.from_ or not roles & set(row.who):
-            if row is None or verb != "supervise" or issue.state not in row.from_ or not roles & set(row.who):
-                continue
+        if row is None or issue.state not in row.from_ or not roles & set(row.who):
+            continue
+        if not row.button and verb != "supervise":
+            continue
         case, _ = gather(work, issue, row, {"finding": finding} if finding else {})
         missing = evidence.lacks(row, case)
         refusal = next((lack for lack in missing if lack.refuses), None)
