@@ -55,6 +55,7 @@ AUDIENCE: dict[str, tuple[Hear, ...]] = {
     "transferred": (Hear("chiefs", "transfer"), _PRINT),
     "reopened": (Hear("chiefs", "reopened"), Hear("unit", "assignment"), _PRINT),
     "corrected": (_PRINT,),
+    "rebased": (Hear("unit", "reassigned"), _PRINT),
     "looked_back": (_PRINT,),
     "asked": (Hear("office", "request"),),
     "climbed": (Hear("office", "request"), Hear("chiefs", "request")),
