@@ -22,14 +22,13 @@ DID: dict[str, str] = {
     "acceptor_named": "指定验收人", "verified": "验收合格", "closed": "销号", "forced": "强制结案", "pressed": "督办催办",
     "dismissed": "不予立案", "transferred": "移送", "reopened": "重开", "merged": "并案", "unmerged": "撤销并案",
     "looked_back": "回头看", "supplemented": "反映人补充", "rated": "反映人评价", "appealed": "申诉", "asked": "申请", "decided": "批准", "refused": "不予批准",
-    "withdrawn": "撤回申请", "climbed": "申请超时，上转", "delivered": "推到", "errand_stuck": "推不出去",
-    "retried": "再推", "photo_received": "收到照片", "photo_released": "放给单位看照片", "still_visible": "整改后又有人看到",
+    "withdrawn": "撤回申请", "lapsed": "申请失效（件已往下走）", "refusal_asked": "提出不予重开，待另一人确认", "climbed": "申请超时，上转", "delivered": "推到", "errand_stuck": "推不出去",
+    "photo_received": "收到照片", "photo_released": "放给单位看照片", "still_visible": "整改后又有人看到",
     "amber": "时限用过八成", "red": "已超时限", "level1": "超期催办", "level2": "超期督办", "level3": "超期升级",
-    "rebased": "换日历", "slip_frozen": "出单", "ladder_late": "提醒补发", "relapse_waits": "疑似反弹，待研判",
+    "rebased": "换日历", "relapse_waits": "疑似反弹，待研判",
 }  # fmt: skip
-PUSHES = frozenset({"delivered", "errand_stuck", "retried", "push_confirmed", "ladder_late"})
-SMALL = frozenset({"photo_received", "photo_released", "delivered", "retried", "rebased", "slip_frozen", "ladder_late",
-                   "amber", "joined"})  # fmt: skip
+PUSHES = frozenset({"delivered", "errand_stuck", "push_confirmed"})
+SMALL = frozenset({"photo_received", "photo_released", "delivered", "rebased", "amber", "joined"})
 _ICONS = {
     "received": "time-met", "push_confirmed": "time-met", "delivered": "ui-bell", "errand_stuck": "time-late",
     "photo_received": "ui-camera", "photo_released": "ui-eye", "asked": "ui-pen", "decided": "time-met",

@@ -23,7 +23,13 @@ class Hear:
         return f"job:{self.job}" if self.job else f"card:{self.card}"
 
 
-GROUPS: dict[str, str] = {"chiefs": "河湖长群", "office": "环保办群", "fishing": "禁捕值守群", "unit": "责任单位群", "old_unit": "原责任单位群"}
+GROUPS: dict[str, str] = {
+    "chiefs": "河湖长群",
+    "office": "环保办群",
+    "fishing": "禁捕值守群",
+    "unit": "责任单位群",
+    "old_unit": "原责任单位群",
+}
 JOBS: frozenset[str] = frozenset({"print"})
 # cards, with the title each carries
 CARDS: dict[str, str] = {
@@ -32,7 +38,7 @@ CARDS: dict[str, str] = {
     "amber": "时限提醒", "red": "已超时限", "level1": "超期催办", "level2": "超期督办", "level3": "超期升级",
     "request": "待批申请", "decided": "申请已批", "pressed": "督办", "reassigned": "改派告知",
     "submitted": "待验收", "sent_back": "验收退回", "stuck": "推送受阻", "reopened": "重开", "still_visible": "整改后仍可见",
-    "anchor": "台账校验", "late_flight": "回传迟", "supplement": "反映人补充",
+    "anchor": "台账校验", "supplement": "反映人补充",
 }  # fmt: skip
 
 _PRINT = Hear(None, "print", job="print")
@@ -77,8 +83,8 @@ QUIET: frozenset[str] = frozenset(
         "joined", "checked", "check_waived", "push_confirmed", "received", "half_confirmed", "on_site", "progressed",
         "split", "extended", "suspended", "resumed", "acceptor_named", "verified", "merged", "unmerged", "appealed",
         "refused", "refusal_asked", "withdrawn", "lapsed", "photo_received", "photo_released", "clue_discarded", "clue_expired",
-        "clue_joined", "clue_confirmed", "relapse_waits", "delivered", "retried", "errand_replayed", "rebased",
-        "token_added", "token_revoked", "password_set", "signed_in", "signed_out", "delegated", "calendar_imported", "ladder_late",
-        "slip_frozen", "transfer_asked", "callback_opened", "rated", "spot_remembered",
+        "clue_joined", "clue_confirmed", "relapse_waits", "delivered", "errand_replayed",
+        "token_added", "token_revoked", "password_set", "signed_in", "signed_out", "delegated", "calendar_imported",
+        "rated", "spot_remembered",
     }
 )  # fmt: skip

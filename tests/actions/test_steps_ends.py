@@ -121,9 +121,7 @@ def test_transfer_changes_the_state_at_the_receivers_receipt_only(law: LawTown) 
     asked = law.step(number, "transfer", law.role("office_head"), reason="归住建", receiving_body="区住建局")
     with law.station.look() as look:
         assert asked.request is not None
-        assert asked.request.decide_by == look.calendar.add(
-            look.now, 3 * look.calendar.working_day_s, "working"
-        )
+        assert asked.request.decide_by == look.calendar.add(look.now, 3 * look.calendar.working_day_s, "working")
     with pytest.raises(BadInput, match="签收单"):
         law.decide(asked.request)
     law.photo(number, "receipt", law.role("office2"))

@@ -37,9 +37,7 @@ def test_either_half_may_come_first(law: LawTown) -> None:
     number = law.assigned()
     law.step(number, "supervise", law.role("office2"), on_site=True)
     assert law.issue(number).state == "assigned" and not law.slips(number, "supervision")
-    assert law.clocks(number)["on_site"].state == "running", (
-        "the office's half does not stop the on-site clock"
-    )
+    assert law.clocks(number)["on_site"].state == "running", "the office's half does not stop the on-site clock"
     law.half1(number)
     assert law.issue(number).state == "supervised"
     slip = law.slips(number, "supervision")[0]

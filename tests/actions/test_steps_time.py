@@ -182,10 +182,7 @@ def test_reopen_runs_on_half_the_limit_with_a_second_slip(law: LawTown) -> None:
     assert (issue.state, issue.round, issue.verifier_id, issue.closer_id) == ("assigned", 2, None, None)
     new = law.clocks(number)["rectify"]
     assert clocks.first_limit(new) == first.halves() and new.instance == 2
-    assert (
-        law.clocks(number)["push"].instance == 2
-        and "第 2 轮" in law.slips(number, "assignment")[-1].facts["marks"]
-    )
+    assert law.clocks(number)["push"].instance == 2 and "第 2 轮" in law.slips(number, "assignment")[-1].facts["marks"]
     with pytest.raises(WrongStep):
         law.step(number, "verify", law.role("office"))
 
