@@ -58,6 +58,9 @@ class Actor:
         return ",".join(sorted(self.roles))
 
 
+# groups whose cards a person pastes by hand where no robot speaks for them
+COPIED_GROUPS = ("chiefs", "fishing")
+
 SYSTEM = Actor(None, "系统", frozenset({"system"}), via="system")
 RULE = Actor(None, "自动交办规则", frozenset({"rule"}), via="system")
 LADDER = Actor(None, "时限", frozenset({"ladder"}), via="system")
@@ -317,8 +320,8 @@ class Work:
         for group in self._groups(hear, issue, facts):
             state = "due"
             if group is not None and self.station.robots.get(group) is None:
-                if group.startswith("unit:"):
-                    continue  # no robot: an account unit sees it when it signs in, a paper unit gets the paper
+                if group not in COPIED_GROUPS:
+                    continue  # no robot: the desk shows the office its own; a unit signs in or gets the paper
                 state = "by_hand"  # the office copies the card
             self.session.add(
                 m.Errand(
