@@ -56,7 +56,8 @@ def _form(values: dict[str, Any], faults: Sequence[Fault] = (), photos_lost: boo
     place = station()
     with place.look() as look:
         river = phone_view.river(look)
-    told = [{"where": fault.where.lstrip("/").replace("/", "."), "sentence": fault.sentence} for fault in faults]
+    told = [{"where": fault.where.lstrip("/").replace("/", "."), "sentence": language.gettext(fault.sentence)}
+            for fault in faults]  # fmt: skip
     return render_template(
         "pages/public/report.html", values=values, faults=told, said={fault["where"]: fault["sentence"] for fault in told},
         photos_lost=photos_lost, river=river, sealed=bool(place.keys.officers), langs=language.choices(),
@@ -83,9 +84,7 @@ def post_report() -> Response:
     kept = {**answer, "qr": qr(answer["receipt_code"])}
     if answers.wants_json(request):
         return make_response(jsonify(kept), status)
-    return make_response(
-        render_template("pages/public/receipt.html", receipt=kept, langs=language.choices()), status
-    )
+    return make_response(render_template("pages/public/receipt.html", receipt=kept, langs=language.choices()), status)
 
 
 def _read(place: Station, sent: dict[str, Any], files: Sequence[FilePart]) -> fields.ReportIn:
@@ -186,7 +185,9 @@ def _steps(told: dict[str, Any]) -> list[dict[str, Any]]:
             continue  # what was never needed is not shown as missing
         now = stage == last and not ended
         words = row["zh"] if row and stage == "done" else zh
-        found.append({"zh": words, "at": row["at"][5:16].replace("T", " ") if row else "", "now": now, "done": row is not None})
+        found.append(
+            {"zh": words, "at": row["at"][5:16].replace("T", " ") if row else "", "now": now, "done": row is not None}
+        )
     return found
 
 
