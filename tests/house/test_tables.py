@@ -293,7 +293,13 @@ def test_no_module_but_settings_reads_the_environment() -> None:
 
 # handed on to a child process; read to say where each knob comes from; read when even the settings crashed
 ENVIRONMENT_PASSED_ON = frozenset(
-    {"patrol/serve.py", "patrol/cli/doctor.py", "patrol/cli/words.py", "patrol/gateways/decoding.py"}
+    {
+        "patrol/serve.py",
+        "patrol/cli/doctor.py",
+        "patrol/cli/words.py",
+        "patrol/gateways/decoding.py",
+        "geodata/intake.py",
+    }
 )
 
 
