@@ -5,7 +5,6 @@ Knows nothing of reports or pages. A position found in words is as good as readi
 
 from __future__ import annotations
 
-import math
 import re
 import unicodedata
 from typing import Any
@@ -15,7 +14,7 @@ from patrol.errors import BadInput, Fault
 
 MARK_ACCURACY_M = 50.0
 OFF_CENTRE_M = 12.0  # a bank is said, not the middle of the water
-_MARK = re.compile(r"K\s*(\d{1,3})(?:\s*\+\s*(\d{1,3}))?", re.IGNORECASE | re.ASCII)
+_MARK = re.compile(r"\bK\s*(\d{1,3})(?:\s*\+\s*(\d{1,3}))?", re.IGNORECASE | re.ASCII)
 _METRES = re.compile(r"(左|右)岸\s*(\d{1,5})\s*米处")
 _BANKS = {"左": "left", "右": "right"}
 
@@ -32,12 +31,14 @@ def find(words: str, place: Place, bank: str = "", where: str = "/place_words") 
     chainage_m = _chainage(plain)
     said = next((_BANKS[letter] for letter in "左右" if f"{letter}岸" in plain), bank)
     if chainage_m is not None and place.river is not None:
-        longest_m = math.floor(place.river.length_m)
+        longest_m = round(place.river.length_m)
         if chainage_m > longest_m:
             last = place.river.words(longest_m)
             raise BadInput(Fault(where, "off_river", f"桩号超出本河段：应在 K0+000 到 {last} 之间。"))
         side: Any = said if said in ("left", "right") else "left"
-        lon, lat = place.river.point_at(float(chainage_m), OFF_CENTRE_M if said in ("left", "right") else 0.0, side)
+        lon, lat = place.river.point_at(
+            min(float(chainage_m), place.river.length_m), OFF_CENTRE_M if said in ("left", "right") else 0.0, side
+        )
         return _position(lon, lat)
     squeezed = re.sub(r"\s", "", plain)
     named = [outfall for outfall in place.outfalls if outfall.name in squeezed]

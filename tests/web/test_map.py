@@ -113,7 +113,9 @@ def tab(address: str) -> Iterator[Any]:
 
 
 @pytest.mark.browser
-def test_the_public_map_draws_filters_and_lists(station: Station, river: dict[str, str], address: str, tab: Any) -> None:
+def test_the_public_map_draws_filters_and_lists(
+    station: Station, river: dict[str, str], address: str, tab: Any
+) -> None:
     Town(station, seed=2000).to_closed(kind="sewage")
     tab.goto(f"{address}/map")
     tab.locator(".leaflet-marker-pane svg").first.wait_for()

@@ -63,7 +63,7 @@ export function k(chainageM) {
 /** A chainage that words name, as the server reads them: {chainage_m, bank} or null. */
 export function said(words) {
   const plain = words.normalize("NFKC");
-  const mark = plain.match(/K\s*(\d{1,3})(?:\s*\+\s*(\d{1,3}))?/i);
+  const mark = plain.match(/\bK\s*(\d{1,3})(?:\s*\+\s*(\d{1,3}))?/i);
   const metres = plain.match(/(左|右)岸\s*(\d{1,5})\s*米处/);
   const chainage = mark ? Number(mark[1]) * 1000 + Number(mark[2] ?? 0) : metres ? Number(metres[2]) : null;
   const bank = plain.includes("左岸") ? "left" : plain.includes("右岸") ? "right" : "";
