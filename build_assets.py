@@ -98,8 +98,7 @@ def fill(root: Path) -> list[str]:
             )
         except subprocess.TimeoutExpired:
             raise AssetError(
-                f"npm did not fetch {', '.join(stale)} within {NPM_TIMEOUT_S} s. "
-                "Check the network and try again."
+                f"npm did not fetch {', '.join(stale)} within {NPM_TIMEOUT_S} s. Check the network and try again."
             ) from None
         if done.returncode != 0:
             said = (done.stderr.strip() or done.stdout.strip())[:300]
@@ -109,9 +108,7 @@ def fill(root: Path) -> list[str]:
             )
         for name in stale:
             put(work / "node_modules" / name, root / "templates" / "assets" / "vendor" / name, WANTED[name])
-            (root / "templates" / "assets" / "vendor" / name / "VERSION").write_text(
-                pinned[name] + "\n", "utf-8"
-            )
+            (root / "templates" / "assets" / "vendor" / name / "VERSION").write_text(pinned[name] + "\n", "utf-8")
     return stale
 
 

@@ -158,9 +158,7 @@ def _parts(drawn: folium.Map, names: list[tuple[str, str]], schematic: bool) -> 
     variable = drawn.get_name()
     # folium's other blocks size the whole page and its viewport; those belong to the page.
     blocks = re.findall(r"<style>(.*?)</style>", figure.header.render(), re.DOTALL)
-    css = "\n".join(
-        block.strip() for block in blocks if f"#{variable} " in block or f"#{variable}{{" in block
-    )
+    css = "\n".join(block.strip() for block in blocks if f"#{variable} " in block or f"#{variable}{{" in block)
     css = css.replace(".leaflet-container { font-size: 1rem; }", "")
     html = figure.html.render().strip()
     if schematic:

@@ -88,9 +88,7 @@ def _gcj_to_bd(lon: float, lat: float) -> tuple[float, float]:
     return radius * math.cos(angle) + 0.0065, radius * math.sin(angle) + 0.006
 
 
-def _undo(
-    forward: Callable[[float, float], tuple[float, float]], lon: float, lat: float
-) -> tuple[float, float]:
+def _undo(forward: Callable[[float, float], tuple[float, float]], lon: float, lat: float) -> tuple[float, float]:
     """The position that `forward` moves onto (lon, lat), by fixed point (smooth shifts contract)."""
     guess_lon, guess_lat = lon, lat
     for _ in range(40):
@@ -177,9 +175,7 @@ def distance_m(lon1: float, lat1: float, lon2: float, lat2: float) -> float:
 @lru_cache(maxsize=64)
 def _local(origin_lon: float, origin_lat: float) -> Transformer:
     # A Transformer, not a Proj: it keeps one PROJ context a thread, so web threads may share it.
-    return Transformer.from_pipeline(
-        f"+proj=tmerc +lon_0={origin_lon!r} +lat_0={origin_lat!r} +k=1 +ellps=WGS84"
-    )
+    return Transformer.from_pipeline(f"+proj=tmerc +lon_0={origin_lon!r} +lat_0={origin_lat!r} +k=1 +ellps=WGS84")
 
 
 @dataclass(frozen=True)
@@ -288,7 +284,6 @@ def disagreement(system: Declared, said: str) -> str:
 def _unknown(name: str) -> GeoError:
     return GeoError(
         "unknown-crs",
-        f"不认识坐标系“{name[:40]}”，请写 {'、'.join(CRS_NAMES)} 之一，"
-        "或 CGCS2000 投影的 EPSG 号（如 EPSG:4546）。",
+        f"不认识坐标系“{name[:40]}”，请写 {'、'.join(CRS_NAMES)} 之一，或 CGCS2000 投影的 EPSG 号（如 EPSG:4546）。",
         "crs",
     )

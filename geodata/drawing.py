@@ -33,9 +33,7 @@ class Faults:
         self.layer = layer
         self.found: list[GeoError] = []
 
-    def add(
-        self, code: str, sentence: str, number: int | None = None, at: tuple[float, float] | None = None
-    ) -> None:
+    def add(self, code: str, sentence: str, number: int | None = None, at: tuple[float, float] | None = None) -> None:
         """One fault, with the layer, the feature's number and the point it lies at, where there are any."""
         where = self.layer if number is None else f"{self.layer} 第 {number} 个要素"
         if at is not None:
@@ -168,8 +166,7 @@ class Drawing:
             self._fault("too-much", f"一个面的环超过 {MAX_RINGS} 个，请先简化。")
             return None
         rings = [
-            self._ring(items, "外环" if index == 0 else f"第 {index} 个内环")
-            for index, items in enumerate(coordinates)
+            self._ring(items, "外环" if index == 0 else f"第 {index} 个内环") for index, items in enumerate(coordinates)
         ]
         if not all(rings):
             return None

@@ -47,8 +47,7 @@ def open_gpkg(path: Path) -> tuple[sqlite3.Connection, str, str, str]:
             raise _bad(f"里面有 {len(tables)} 个要素图层，请只留一个。" if tables else "里面没有要素图层。")
         table, column, srs = tables[0]
         row = base.execute(
-            "SELECT organization, organization_coordsys_id, definition FROM gpkg_spatial_ref_sys"
-            " WHERE srs_id = ?",
+            "SELECT organization, organization_coordsys_id, definition FROM gpkg_spatial_ref_sys WHERE srs_id = ?",
             (srs,),
         ).fetchone()
         real = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"

@@ -126,9 +126,7 @@ def _kind(path: Path) -> str:
     raise GeoError("unsupported", "认不出文件格式：只收 GeoJSON、Shapefile（zip）、GeoPackage、KML。", "file")
 
 
-def _from_child(
-    path: Path, kind: str, layer: str, system: Declared, faults: Faults, notes: list[str]
-) -> list[Any]:
+def _from_child(path: Path, kind: str, layer: str, system: Declared, faults: Faults, notes: list[str]) -> list[Any]:
     with tempfile.TemporaryDirectory(prefix="layer-") as name:
         room = Path(name)
         room.chmod(0o755)
@@ -165,9 +163,7 @@ def _gather(shp: Path, room: Path) -> Path:
         if part.stem == shp.stem and suffix in (".shp", ".cpg", *_PARTS) and part.is_file():
             total += part.stat().st_size
             if total > MAX_UNPACKED_BYTES:
-                raise GeoError(
-                    "too-much", f"Shapefile 超过 {MAX_UNPACKED_BYTES // 2**20} MB，请先裁剪。", "file"
-                )
+                raise GeoError("too-much", f"Shapefile 超过 {MAX_UNPACKED_BYTES // 2**20} MB，请先裁剪。", "file")
             shutil.copyfile(part, room / f"layer{suffix}")
     return room / "layer.shp"
 
@@ -225,9 +221,7 @@ def _ask_child(kind: str, inside: Path, room: Path) -> dict[str, Any]:
 def _other_drivers() -> str:
     """Every driver of this GDAL but the shapefile's, asked once of a process that opens nothing."""
     ask = _START_AT.format(root=str(_ROOT)) + "others()"
-    told = subprocess.run(
-        [sys.executable, "-I", "-c", ask], capture_output=True, timeout=WALL_S, check=True, text=True
-    )
+    told = subprocess.run([sys.executable, "-I", "-c", ask], capture_output=True, timeout=WALL_S, check=True, text=True)
     return told.stdout.strip()
 
 

@@ -37,13 +37,9 @@ def read_kml(data: bytes) -> list[dict[str, Any]]:
     features = []
     for element in root.iter():
         if _local(element) == "NetworkLink":
-            raise GeoError(
-                "network-link", "KML 里有网络链接（NetworkLink），不收；请把内容另存为本地 KML。", "kml"
-            )
+            raise GeoError("network-link", "KML 里有网络链接（NetworkLink），不收；请把内容另存为本地 KML。", "kml")
         if _local(element) == "Placemark":
-            features.append(
-                {"type": "Feature", "properties": _properties(element), "geometry": _placed(element)}
-            )
+            features.append({"type": "Feature", "properties": _properties(element), "geometry": _placed(element)})
     return features
 
 

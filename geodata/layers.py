@@ -71,9 +71,7 @@ def rule_of(layer: str) -> LayerRule:
     '水面'
     """
     if layer not in LAYERS:
-        raise GeoError(
-            "unknown-layer", f"没有“{layer[:40]}”这个图层，请写 {'、'.join(LAYERS)} 之一。", "layer"
-        )
+        raise GeoError("unknown-layer", f"没有“{layer[:40]}”这个图层，请写 {'、'.join(LAYERS)} 之一。", "layer")
     return LAYERS[layer]
 
 
@@ -210,9 +208,7 @@ def _feature(item: Any, number: int, layer: str, system: Declared, faults: Fault
     kind = geometry.get("type")
     if kind not in rule.shapes:
         allowed = "、".join(_KINDS[shape] for shape in rule.shapes)
-        faults.add(
-            "wrong-geometry", f"图形类型是 {str(kind)[:40]!r}，{rule.title}图层只收{allowed}。", number
-        )
+        faults.add("wrong-geometry", f"图形类型是 {str(kind)[:40]!r}，{rule.title}图层只收{allowed}。", number)
         return None
     notes: list[str] = []
     shape = Drawing(number, system, faults, notes).draw(str(kind), geometry.get("coordinates"))

@@ -248,8 +248,7 @@ def read_place(folder: Path) -> tuple[Place | None, list[GeoError]]:
         water=water,
         key_areas=tuple(KeyArea(*_named(item), item.shape) for item in _by_code(features, "key_areas")),
         grids=tuple(
-            Grid(*_named(item), str(item.properties["community"]), item.shape)
-            for item in _by_code(features, "grids")
+            Grid(*_named(item), str(item.properties["community"]), item.shape) for item in _by_code(features, "grids")
         ),
         outfalls=tuple(_outfall(item, river) for item in _by_code(features, "outfalls")),
         units=MappingProxyType(units),

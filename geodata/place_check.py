@@ -89,9 +89,7 @@ def _warnings(place: Place) -> list[GeoError]:
     if place.river is not None:
         dry_m = place.river.line_m.difference(_metres(place, place.water).buffer(1.0)).length
         if dry_m > 10:
-            found.append(
-                _warn("dry-line", "centreline", f"有 {dry_m:.0f} 米不在水面内，请确认中心线与水面相配。")
-            )
+            found.append(_warn("dry-line", "centreline", f"有 {dry_m:.0f} 米不在水面内，请确认中心线与水面相配。"))
     for outfall in place.outfalls:
         if not place.holds(outfall.lon, outfall.lat, 100.0):
             found.append(_warn("far-off", "outfalls", f"{outfall.code} 离水面超过 100 米，请确认。"))
@@ -99,9 +97,7 @@ def _warnings(place: Place) -> list[GeoError]:
     if blank:
         found.append(_warn("not-filled", "place.toml", f"还没填写：{'、'.join(blank)}。"))
     if place.units and place.office_unit is None:
-        found.append(
-            _warn("no-office", "units.toml", "没有单位写 is_office = true，环保办自办的问题将无法回避。")
-        )
+        found.append(_warn("no-office", "units.toml", "没有单位写 is_office = true，环保办自办的问题将无法回避。"))
     if not place.units:
         found.append(_warn("no-units", "units.toml", "没有责任单位，交办前请先填写。"))
     return found

@@ -31,9 +31,7 @@ class Sketch:
     height_px: int = 2 * HALF_HEIGHT_PX
 
 
-def around(
-    place: Place, lon: float, lat: float, reach_m: float, outline: Mapping[str, Any] | None = None
-) -> Sketch:
+def around(place: Place, lon: float, lat: float, reach_m: float, outline: Mapping[str, Any] | None = None) -> Sketch:
     """The water, and an outline if there is one, round the WGS-84 point (lon, lat).
 
     `reach_m` is the radius in metres that should be easy to see; `outline` is a GeoJSON (Multi)Polygon.

@@ -158,9 +158,7 @@ def _table(found: list[dict[str, Any]], said: Mapping[str, str]) -> str:
     keys = list(dict.fromkeys(key for item in found for key in item["properties"]))
     head = "".join(f"<th>{escape(said.get(key, key))}</th>" for key in keys)
     rows = "".join(
-        "<tr>"
-        + "".join(f"<td>{_cell(key, item['properties'].get(key), said)}</td>" for key in keys)
-        + "</tr>"
+        "<tr>" + "".join(f"<td>{_cell(key, item['properties'].get(key), said)}</td>" for key in keys) + "</tr>"
         for item in found
     )
     return f'<div class="rows" tabindex="0"><table><tr>{head}</tr>{rows}</table></div>' if found else ""
@@ -179,9 +177,7 @@ def _leaflet(folder: Path) -> tuple[str, str]:
         js = (folder / "leaflet.js").read_text("utf-8")
         css = (folder / "leaflet.css").read_text("utf-8")
     except OSError as error:
-        raise GeoError(
-            "no-leaflet", f"在 {folder} 里没有找到 leaflet.js，请先安装前端资源。", "leaflet"
-        ) from error
+        raise GeoError("no-leaflet", f"在 {folder} 里没有找到 leaflet.js，请先安装前端资源。", "leaflet") from error
     # Its home page stands in the attribution prefix we switch off; its pictures belong to unused controls.
     js = re.sub(r"\n?//# sourceMappingURL=\S*", "", js.replace("https://leafletjs.com", ""))
     return js.replace("</script", "<\\/script"), re.sub(r"[\w-]+:\s*url\([^)]*\)\s*;", "", css)

@@ -67,16 +67,12 @@ def _choose(zipped: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
         if not entry.is_dir() and "__MACOSX" not in path.parts and path.suffix.lower() in _WANTED:
             found.setdefault(path.suffix.lower(), []).append(entry)
     if sum(entry.file_size for entry in entries) > MAX_UNPACKED_BYTES:
-        faults.append(
-            GeoError("bad-zip", f"压缩包展开后超过 {MAX_UNPACKED_BYTES // 2**20} MB，请先裁剪。", "zip")
-        )
+        faults.append(GeoError("bad-zip", f"压缩包展开后超过 {MAX_UNPACKED_BYTES // 2**20} MB，请先裁剪。", "zip"))
     kind = ".shp" if ".shp" in found else ".kml"
     if kind not in found:
         faults.append(GeoError("unsupported", "压缩包里没有 Shapefile（.shp），也没有 KML。", "zip"))
     elif len(found[kind]) > 1:
-        faults.append(
-            GeoError("bad-zip", f"压缩包里有 {len(found[kind])} 个 {kind}，请只留一个图层。", "zip")
-        )
+        faults.append(GeoError("bad-zip", f"压缩包里有 {len(found[kind])} 个 {kind}，请只留一个图层。", "zip"))
     if faults:
         raise GeoErrors(faults)
     if kind == ".kml":

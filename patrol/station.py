@@ -84,9 +84,7 @@ class Station:
     _calendars: dict[str, Calendar] = field(default_factory=dict)
 
     @staticmethod
-    def open(
-        settings: Settings, *, clock: Callable[[], datetime] = wall_clock, may_create: bool = True
-    ) -> Station:
+    def open(settings: Settings, *, clock: Callable[[], datetime] = wall_clock, may_create: bool = True) -> Station:
         """A station on `settings`. Makes the data folder and keys when nothing was there before."""
         try:
             settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -314,9 +312,7 @@ class Work:
             chain.seq, chain.head = seq, line.mac
         return line
 
-    def _owe(
-        self, hear: Hear, event: str, issue: m.Issue | None, slip: m.Slip | None, facts: dict[str, Any]
-    ) -> None:
+    def _owe(self, hear: Hear, event: str, issue: m.Issue | None, slip: m.Slip | None, facts: dict[str, Any]) -> None:
         for group in self._groups(hear, issue, facts):
             state = "due"
             if group is not None and self.station.robots.get(group) is None:
@@ -366,7 +362,11 @@ def _engine(settings: Settings) -> Engine:
         return create_engine(settings.database, pool_size=16, max_overflow=32, pool_pre_ping=True,
                              hide_parameters=True)  # fmt: skip
     engine = create_engine(
-        settings.database, pool_size=32, max_overflow=64, hide_parameters=True, connect_args={"timeout": 15, "check_same_thread": False}
+        settings.database,
+        pool_size=32,
+        max_overflow=64,
+        hide_parameters=True,
+        connect_args={"timeout": 15, "check_same_thread": False},
     )
 
     @event.listens_for(engine, "connect")

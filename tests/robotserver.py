@@ -178,9 +178,7 @@ class RobotServer:
             recent.append(now)
             return False
 
-    def accept(
-        self, call: int, brand: str, key: str, content: str, body: dict[str, Any], fault: str | None
-    ) -> None:
+    def accept(self, call: int, brand: str, key: str, content: str, body: dict[str, Any], fault: str | None) -> None:
         """The group has it: on the list, and on the disk before anybody is answered."""
         with self._lock:
             said = Accepted(call, brand, key, content, body, self.clock(), fault)

@@ -51,9 +51,7 @@ def test_every_state_and_every_kind_is_there(week: Week) -> None:
         states = set(look.session.scalars(select(m.Issue.state)))
         kinds = set(look.session.scalars(select(m.Issue.kind)))
         points = look.session.scalar(select(func.count(m.Issue.id)))
-        rounds = set(
-            look.session.scalars(select(m.Sighting.round_no).where(m.Sighting.round_no.is_not(None)))
-        )
+        rounds = set(look.session.scalars(select(m.Sighting.round_no).where(m.Sighting.round_no.is_not(None))))
         channels = set(look.session.scalars(select(m.Sighting.channel)))
     assert states == set(STATES)
     assert kinds == set(PROBLEMS)
@@ -64,9 +62,7 @@ def test_every_state_and_every_kind_is_there(week: Week) -> None:
 
 def test_eight_key_issues_went_the_whole_way(week: Week) -> None:
     with week[2].look() as look:
-        query = select(m.Issue).where(
-            m.Issue.kind.in_(("floating_debris", "solid_waste")), m.Issue.state == "closed"
-        )
+        query = select(m.Issue).where(m.Issue.kind.in_(("floating_debris", "solid_waste")), m.Issue.state == "closed")
         rows = [issue for issue in look.session.scalars(query) if "cleared" not in issue.flags]
         for issue in rows:
             assert [slip.kind for slip in slips.of(look, issue)][:3] == [
@@ -86,9 +82,7 @@ def test_flags_requests_clues_and_cards_are_there(week: Week) -> None:
         overdue = look.session.scalar(late)
         asked = list(look.session.scalars(select(m.Request.step).where(m.Request.state == "open")))
         sent_back = (
-            select(m.Issue.state)
-            .join(m.Trail, m.Trail.issue_id == m.Issue.id)
-            .where(m.Trail.event == "sent_back")
+            select(m.Issue.state).join(m.Trail, m.Trail.issue_id == m.Issue.id).where(m.Trail.event == "sent_back")
         )
         again = list(look.session.scalars(sent_back))
         why = set(look.session.scalars(select(m.Sighting.why).where(m.Sighting.state == "waiting")))

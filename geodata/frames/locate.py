@@ -60,9 +60,7 @@ class _View:
         """The camera, or a stand-in that is right for the very centre only."""
         meta = self.meta
         width, height = meta.width_px, meta.height_px
-        return self.camera or Camera(
-            width, height, float(width), float(width), width / 2, height / 2, "unknown", 0.0
-        )
+        return self.camera or Camera(width, height, float(width), float(width), width / 2, height / 2, "unknown", 0.0)
 
     @property
     def at_centre(self) -> NDArray[np.bool_]:
@@ -120,25 +118,20 @@ def locate(
     return _located(view, Spot(meta.lon, meta.lat), method)
 
 
-def _checked(
-    pixels: Sequence[tuple[float, float]], method: str, ground_z_m: float | None, meta: FrameMeta
-) -> Array:
+def _checked(pixels: Sequence[tuple[float, float]], method: str, ground_z_m: float | None, meta: FrameMeta) -> Array:
     """The pixels as (n, 2), or every fault of the question at once."""
     faults: list[GeoError] = []
     if method not in METHODS:
         faults.append(GeoError("method", f"定位方法只能是 {'、'.join(METHODS)}。", where="method"))
     if ground_z_m is not None and not (math.isfinite(ground_z_m) and abs(ground_z_m) < 9000):
-        faults.append(
-            GeoError("ground_z", "地面高度要填离起飞点的高差（米），低于起飞点为负。", where="ground_z_m")
-        )
+        faults.append(GeoError("ground_z", "地面高度要填离起飞点的高差（米），低于起飞点为负。", where="ground_z_m"))
     for index, (x, y) in enumerate(pixels):
         inside = math.isfinite(x) and math.isfinite(y)
         if not (inside and 0 <= x <= meta.width_px and 0 <= y <= meta.height_px):
             faults.append(
                 GeoError(
                     "pixel_outside",
-                    f"像素 ({x:g}, {y:g}) 不在照片内；照片是 {meta.width_px}×{meta.height_px}，"
-                    "左上角为 (0, 0)。",
+                    f"像素 ({x:g}, {y:g}) 不在照片内；照片是 {meta.width_px}×{meta.height_px}，左上角为 (0, 0)。",
                     where=f"pixels[{index}]",
                 )
             )
@@ -166,9 +159,7 @@ def _pose(view: _View) -> Pose | None:
             where="ground_z_m",
         )
     if height - (view.ground_z_m or 0.0) < LEAST_HEIGHT_M:
-        view.warnings.append(
-            ("too_low", "相机不高于起飞点，无法推算地面位置，只能给出相机所在位置；请给出地面高度。")
-        )
+        view.warnings.append(("too_low", "相机不高于起飞点，无法推算地面位置，只能给出相机所在位置；请给出地面高度。"))
         return None
     return Pose(yaw, pitch, roll, height)
 
@@ -248,9 +239,7 @@ def _fixes(view: _View, method: str) -> tuple[_Fixes, list[str]]:
         view.warnings.append(("no_focal", "照片没有可用的焦距，只有画面中心能定位。"))
         outline = None
     elif view.camera.focal_sigma >= 0.05 and not centre.all():
-        view.warnings.append(
-            ("focal_uncertain", "照片是变焦拍摄，焦距只能约略推算；离画面中心越远，位置越不准。")
-        )
+        view.warnings.append(("focal_uncertain", "照片是变焦拍摄，焦距只能约略推算；离画面中心越远，位置越不准。"))
     widened = _widened(view, view.pose, *found) if view.meta.edited else found[1]
     return _Fixes(found[0], widened, outline), labels
 

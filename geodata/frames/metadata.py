@@ -187,9 +187,7 @@ def _position(tags: Tags, warnings: list[Remark], provenance: dict[str, str]) ->
     for fault in dict.fromkeys(f for f in (precise_fault, plain_fault) if f):
         warnings.append(("gps_implausible", f"照片里的坐标不可信（{fault}），不采用。"))
     if precise and plain and precise.distance_m(plain) > 50.0:
-        warnings.append(
-            ("gps_conflict", "照片里的两处坐标（XMP 与 EXIF）相差 50 米以上，采用 XMP 的；请核实位置。")
-        )
+        warnings.append(("gps_conflict", "照片里的两处坐标（XMP 与 EXIF）相差 50 米以上，采用 XMP 的；请核实位置。"))
     spot = precise or plain
     if spot:
         provenance["position"] = "xmp" if precise else "exif"
@@ -210,8 +208,7 @@ def _check_size(tags: Tags, width: int | None, height: int | None, notes: list[R
         notes.append(
             (
                 "resized",
-                f"照片实为 {tags.width_px}×{tags.height_px} 像素，EXIF 写的是 {width}×{height}；"
-                "按实际像素换算焦距。",
+                f"照片实为 {tags.width_px}×{tags.height_px} 像素，EXIF 写的是 {width}×{height}；按实际像素换算焦距。",
             )
         )
 

@@ -79,9 +79,7 @@ def hits(plain: Array, pose: Pose, ground_z_m: float = 0.0, stretch: float = 1.0
     `stretch` multiplies the focal length (for the error model).
     """
     count = len(plain)
-    rays = np.column_stack((plain / stretch, np.ones(count))) @ axes(
-        pose.yaw_deg, pose.pitch_deg, pose.roll_deg
-    )
+    rays = np.column_stack((plain / stretch, np.ones(count))) @ axes(pose.yaw_deg, pose.pitch_deg, pose.roll_deg)
     drop = pose.height_m - ground_z_m
     fall = -rays[:, 2]
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -102,9 +100,7 @@ def ground_points(camera: Camera, pose: Pose, pixels: ArrayLike, ground_z_m: flo
     return hits(camera.rays(pixels), pose, ground_z_m)
 
 
-def ground_covariance(
-    camera: Camera, pose: Pose, sigma: Sigma, pixels: ArrayLike, ground_z_m: float = 0.0
-) -> Array:
+def ground_covariance(camera: Camera, pose: Pose, sigma: Sigma, pixels: ArrayLike, ground_z_m: float = 0.0) -> Array:
     """Covariances (n, 2, 2) of `ground_points`, square metres, by linear propagation.
 
     Numeric Jacobian over east, north, height, yaw, pitch, roll, focal length and ground level.

@@ -144,9 +144,7 @@ def _read(data: bytes) -> Tags:
     except Image.DecompressionBombError as fault:
         raise GeoError("too_many_pixels", "图片像素过多，拒绝打开；请上传原始照片。") from fault
     except DECODER_FAULTS as fault:
-        raise GeoError(
-            "not_a_photo", "不是能识别的照片；请上传 JPEG、PNG、WebP、TIFF 或 HEIC 原图。"
-        ) from fault
+        raise GeoError("not_a_photo", "不是能识别的照片；请上传 JPEG、PNG、WebP、TIFF 或 HEIC 原图。") from fault
     try:
         width, height = int(image.size[0]), int(image.size[1])
         if width < 1 or height < 1:

@@ -99,8 +99,7 @@ def _copy_database(station: Station, copy: Path) -> None:
 def _read_contents(copy: Path, done: Contents) -> None:
     with closing(sqlite3.connect(copy)) as base:
         for subject, seq, head in base.execute(
-            "SELECT 'issue:' || id, trail_seq, trail_head FROM issue"
-            " UNION ALL SELECT subject, seq, head FROM chain"
+            "SELECT 'issue:' || id, trail_seq, trail_head FROM issue UNION ALL SELECT subject, seq, head FROM chain"
         ):
             done.heads[subject] = seq, head
         done.rows = count_rows(base)
@@ -109,9 +108,7 @@ def _read_contents(copy: Path, done: Contents) -> None:
 
 def count_rows(base: sqlite3.Connection) -> dict[str, int]:
     """How many rows each table holds."""
-    names = [
-        name for (name,) in base.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
-    ]
+    names = [name for (name,) in base.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
     return {
         name: base.execute(f'SELECT COUNT(*) FROM "{name}"').fetchone()[0]
         for name in names if not name.startswith("sqlite_")
@@ -120,9 +117,7 @@ def count_rows(base: sqlite3.Connection) -> dict[str, int]:
 
 def named_photos(base: sqlite3.Connection) -> set[str]:
     """Every object of the photo store that a row names."""
-    query = (
-        """SELECT sha256 FROM photo UNION SELECT sealed_sha256 FROM photo UNION SELECT pdf_sha256 FROM slip"""
-    )
+    query = """SELECT sha256 FROM photo UNION SELECT sealed_sha256 FROM photo UNION SELECT pdf_sha256 FROM slip"""
     return {sha256 for (sha256,) in base.execute(query) if sha256}
 
 
@@ -170,9 +165,7 @@ def _whole(file: Path) -> Iterator[IO[bytes]]:
     """A file that takes its name only when everything is in it and safe on disk."""
     temporary = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
     try:
-        descriptor = os.open(
-            temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600
-        )
+        descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
         with os.fdopen(descriptor, "w+b") as out:
             yield out
             out.flush()

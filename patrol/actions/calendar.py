@@ -211,6 +211,4 @@ class _Gathering:
         if self.faults:
             raise BadInput(self.faults)
         differs = {day: kind for day, kind in self.rows.items() if kind == "work" or day.weekday() < 5}
-        return YearDays(
-            self.year, tuple(sorted(differs.items())), {day: self.names[day] for day in sorted(differs)}
-        )
+        return YearDays(self.year, tuple(sorted(differs.items())), {day: self.names[day] for day in sorted(differs)})

@@ -48,9 +48,7 @@ def seed(work: Work) -> list[Seeded]:
     new = [year for year in (this - 1, this, this + 1) if year not in kept]
     for year in new:
         _put_days(work, seed_days(year))
-        work.session.add(
-            m.CalendarYear(year=year, confirmed=seed_confirmed(year), version=0, source="holidays")
-        )
+        work.session.add(m.CalendarYear(year=year, confirmed=seed_confirmed(year), version=0, source="holidays"))
     if new:
         work.session.flush()
         _in_force(work, new[-1])

@@ -59,9 +59,7 @@ def start(
     why: str = "",
 ) -> m.Clock:
     """A new instance of a clock; it follows the last one of the same name, which keeps its end state."""
-    begin = CLOCKS[name].start(
-        at or work.now, urgent=urgent, limit=limit, all_hours=work.settings.all_day, why=why
-    )
+    begin = CLOCKS[name].start(at or work.now, urgent=urgent, limit=limit, all_hours=work.settings.all_day, why=why)
     before = last(work, issue, name) if issue is not None else None
     clock = m.Clock(
         issue_id=issue.id if issue else None, sighting_id=sighting.id if sighting else None,

@@ -41,7 +41,9 @@ def read_mark(raw: dict[str, Any]) -> Mark:
     """The mark of a frame, with every fault at once."""
     faults = [Fault(f"/mark/{name}", "unknown_field", "不认识这一项。") for name in raw if name not in _KEYS]
     box, score, seen_at = raw.get("box"), raw.get("score"), None
-    if not (isinstance(box, list) and len(box) == 4 and all(_number(v) for v in box)) or not (box[0] < box[2] and box[1] < box[3]):
+    if not (isinstance(box, list) and len(box) == 4 and all(_number(v) for v in box)) or not (
+        box[0] < box[2] and box[1] < box[3]
+    ):
         faults.append(Fault("/mark/box", "box", "box 要写 [左, 上, 右, 下] 四个像素数，左小于右、上小于下。"))
     if not (_number(score) and 0 <= float(score or 0) <= 1):
         faults.append(Fault("/mark/score", "score", "score 要写 0 到 1 的数。"))

@@ -56,7 +56,9 @@ def _issue_lines(work: Work, issue: m.Issue, facts: dict[str, Any], *, with_due:
         lines.append(f"责任单位：{unit.name}")
     if facts.get("clock"):
         lines.append(f"{CLOCKS[facts['clock']].zh}时限：应于 {_when(datetime.fromisoformat(facts['due_at']))}")
-    elif with_due and (rectify := clocks.last(work, issue, "rectify")) and rectify.due_at and rectify.state == "running":
+    elif (
+        with_due and (rectify := clocks.last(work, issue, "rectify")) and rectify.due_at and rectify.state == "running"
+    ):
         lines.append(f"整改时限：{clocks.first_limit(rectify).zh}，{_when(rectify.due_at)} 前")
     if facts.get("request"):
         row = lifecycle.STEPS.get(str(facts.get("step")))

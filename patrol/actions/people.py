@@ -56,9 +56,7 @@ def check_grant(work: Work, roles: Sequence[str], unit: str | None, grids: Seque
         raise BadInput(faults)
 
 
-def add_token(
-    work: Work, name: str, role: str, *, unit: str | None = None, grids: Sequence[str] | None = None
-) -> str:
+def add_token(work: Work, name: str, role: str, *, unit: str | None = None, grids: Sequence[str] | None = None) -> str:
     """A new bearer token of a person; shown once, kept as a digest."""
     check_grant(work, [role], unit, grids)
     who = person(work, name)

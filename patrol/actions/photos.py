@@ -97,7 +97,9 @@ def attach(work: Work, issue: m.Issue, stage: str, shot: Shot, claim: Claim) -> 
         raise BadInput(Fault("stage", "ended", "这件已办结，不再收照片。"))
     count = work.session.scalar(select(func.count(m.Photo.id)).where(m.Photo.issue_id == issue.id)) or 0
     if count >= work.settings.photos_per_issue:
-        raise BadInput(Fault("photo", "too_many_photos", f"这件已有 {count} 张照片，最多 {work.settings.photos_per_issue} 张。"))
+        raise BadInput(
+            Fault("photo", "too_many_photos", f"这件已有 {count} 张照片，最多 {work.settings.photos_per_issue} 张。")
+        )
     work.only_one(f"photo:{shot.sha256}")
     before = work.session.scalar(select(m.Photo).where(m.Photo.sha256 == shot.sha256).limit(1))
     if before is not None:

@@ -239,14 +239,16 @@ def _waits(draft: Draft, place: siting.Site | None, machine: bool, confirm_score
     return ""
 
 
-def _match(
-    work: Work, sighting: m.Sighting, place: siting.Site | None, kind: str | None = None
-) -> siting.Near | None:
+def _match(work: Work, sighting: m.Sighting, place: siting.Site | None, kind: str | None = None) -> siting.Near | None:
     """The issue this sighting is: an open one before a closed one, a nearer before a farther."""
     if place is None:
         return None
     seen = _captured(sighting) or work.now
-    same = [n for n in siting.near(work, kind or sighting.kind, place, sighting.outline, seen_at=seen) if n.verdict != "other"]
+    same = [
+        n
+        for n in siting.near(work, kind or sighting.kind, place, sighting.outline, seen_at=seen)
+        if n.verdict != "other"
+    ]
     order = {"join": 0, "still_visible": 0, "relapse": 1, "recurrence": 2}
     return min(same, key=lambda n: (order[n.verdict], n.distance_m), default=None)
 

@@ -71,8 +71,7 @@ def _refuse_if_taken(settings: Settings, *, keys: bool | None) -> None:
     there = sorted(path.name for path in settings.data.iterdir()) if settings.data.exists() else []
     if there and (there != ["keys"] or keys):
         raise Refused(
-            f"数据文件夹 {settings.data} 不是空的（有 {there[0]}），没有动它。"
-            "请换一个空文件夹（PATROL_DATA）。",
+            f"数据文件夹 {settings.data} 不是空的（有 {there[0]}），没有动它。请换一个空文件夹（PATROL_DATA）。",
             code="not_empty",
         )
     if _database(settings).exists():
@@ -83,9 +82,7 @@ def _refuse_if_taken(settings: Settings, *, keys: bool | None) -> None:
 
 def _unpack(stage: Settings, file: Path) -> Contents:
     """Every member into the stage, its digest taken on the way, then all compared with the manifest."""
-    broken = BadInput(
-        Fault("file", "damaged", f"{file.name} 不是完整的 Patrol 备份，可能没有传完。请换一份。")
-    )
+    broken = BadInput(Fault("file", "damaged", f"{file.name} 不是完整的 Patrol 备份，可能没有传完。请换一份。"))
     store = open_store(stage.photos)
     seen: dict[str, str] = {}
     manifest: Any = None
@@ -180,14 +177,10 @@ def verify_restored(
             base = connection.driver_connection
             assert isinstance(base, sqlite3.Connection)
             faults += [
-                f"数据库文件有损坏：{word}。"
-                for (word,) in base.execute("PRAGMA integrity_check")
-                if word != "ok"
+                f"数据库文件有损坏：{word}。" for (word,) in base.execute("PRAGMA integrity_check") if word != "ok"
             ]
             rows = count_rows(base)
-            faults += [
-                f"表 {name} 的行数与备份时不同。" for name in done.rows if rows.get(name) != done.rows[name]
-            ]
+            faults += [f"表 {name} 的行数与备份时不同。" for name in done.rows if rows.get(name) != done.rows[name]]
             wanted = named_photos(base) - set(done.damaged)
         finally:
             connection.close()

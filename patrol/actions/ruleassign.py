@@ -43,5 +43,7 @@ def assign_by_rule(work: Work, issue: m.Issue, sighting: m.Sighting) -> bool:
 
 def _this_hour(work: Work) -> int:
     since = work.now - timedelta(hours=1)
-    query = select(func.count(m.Trail.id)).where(m.Trail.event == "assigned", m.Trail.role == "rule", m.Trail.at > since)
+    query = select(func.count(m.Trail.id)).where(
+        m.Trail.event == "assigned", m.Trail.role == "rule", m.Trail.at > since
+    )
     return work.session.scalar(query) or 0

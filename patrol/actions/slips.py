@@ -120,7 +120,9 @@ def limit_facts(work: Work, issue: m.Issue) -> dict[str, Any]:
         grown = [each for each in clocks.marks_of(rectify) if each.kind == "extend"]
         if grown and rectify.first_due_at:
             facts["first_due_at"] = shown(rectify.first_due_at)
-            facts["extensions"] = [{"due_at": shown(due), "words": each.why or "批准延期"} for due, each in _grown(work, rectify)]
+            facts["extensions"] = [
+                {"due_at": shown(due), "words": each.why or "批准延期"} for due, each in _grown(work, rectify)
+            ]
     if on_site is not None and on_site.due_at is not None:
         facts |= {"on_site_due_at": shown(on_site.due_at), "on_site_words": clocks.first_limit(on_site).zh}
     if push is not None and push.due_at is not None:
@@ -197,7 +199,9 @@ def pdf(station: Station, slip: m.Slip) -> bytes:
     for fact in slip.facts.get("photos", []):
         if station.store.has(fact["sha256"]):
             data = station.store.get(fact["sha256"])
-            shots[fact["sha256"]] = pictures.rendition(data, PHOTO_SIDE_PX, max_bytes=len(data) + 1, max_pixels=200_000_000)
+            shots[fact["sha256"]] = pictures.rendition(
+                data, PHOTO_SIDE_PX, max_bytes=len(data) + 1, max_pixels=200_000_000
+            )
     return papers.render(printed(station, slip), shots)
 
 

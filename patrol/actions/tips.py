@@ -72,7 +72,13 @@ def rate(work: Work, code: str, stars: int, solved: bool, words: str = "") -> No
         raise BadInput(Fault("/stars", "stars", f"评价要写 {STARS[0]} 到 {STARS[1]} 的整数。"))
     if any(fact.get("round") == issue.round for fact in _told(work, sighting, issue, "rated")):
         raise WrongStep("您已评价过，谢谢。", "already_rated")
-    facts: dict[str, Any] = {"sighting": sighting.id, "stars": stars, "solved": solved, "round": issue.round, "words": words}
+    facts: dict[str, Any] = {
+        "sighting": sighting.id,
+        "stars": stars,
+        "solved": solved,
+        "round": issue.round,
+        "words": words,
+    }
     work.tell("rated", issue, **facts)
 
 

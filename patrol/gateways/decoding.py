@@ -47,9 +47,7 @@ class Child:
     def __init__(self) -> None:
         root = Path(__file__).resolve().parent.parent.parent
         # A decoder gets no secrets: only what Python itself needs from the environment.
-        kept = {
-            name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "LD_LIBRARY_PATH") if name in os.environ
-        }
+        kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "LD_LIBRARY_PATH") if name in os.environ}
         self.process = subprocess.Popen(
             [sys.executable, "-B", "-m", "patrol.gateways.decoder"],
             stdin=subprocess.PIPE,

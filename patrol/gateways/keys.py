@@ -52,8 +52,7 @@ class Keys:
             if missing and not may_create:
                 listed = "、".join(f"{name}.key" for name in missing)
                 raise Misconfigured(
-                    f"密钥文件缺失：{folder} 里没有 {listed}。"
-                    "数据库已存在，不能重做密钥；请从备份恢复密钥目录。",
+                    f"密钥文件缺失：{folder} 里没有 {listed}。数据库已存在，不能重做密钥；请从备份恢复密钥目录。",
                     code="key_missing",
                 )
             for name in missing:
@@ -130,9 +129,7 @@ def _read_secret(path: Path) -> bytes:
         raise Misconfigured(f"密钥文件 {path} 别人也能读写，请先执行 chmod 600 {path}。", code="key_exposed")
     text = path.read_bytes().decode("ascii", "replace").strip()
     if not _HEX.fullmatch(text):
-        raise Misconfigured(
-            f"密钥文件 {path} 内容不对（应是 64 位十六进制），请从备份恢复。", code="key_damaged"
-        )
+        raise Misconfigured(f"密钥文件 {path} 内容不对（应是 64 位十六进制），请从备份恢复。", code="key_damaged")
     return bytes.fromhex(text)
 
 

@@ -48,9 +48,7 @@ class Pace:
         if self.per_minute < 1:
             raise ValueError("a robot that may never speak is no robot")
 
-    def wait_s(
-        self, now: datetime, sent_times: Iterable[datetime], limited_at: datetime | None = None
-    ) -> float:
+    def wait_s(self, now: datetime, sent_times: Iterable[datetime], limited_at: datetime | None = None) -> float:
         """Seconds until the next message may go, 0.0 when it may go now.
 
         `sent_times`: when this robot was last called, delivered or not, in any order; `limited_at`: when
@@ -66,8 +64,6 @@ class Pace:
             return 0.0
         return (recent[-most] + window - now).total_seconds()
 
-    def allow(
-        self, now: datetime, sent_times: Iterable[datetime], limited_at: datetime | None = None
-    ) -> bool:
+    def allow(self, now: datetime, sent_times: Iterable[datetime], limited_at: datetime | None = None) -> bool:
         """Whether the robot may be called now."""
         return self.wait_s(now, sent_times, limited_at) <= 0

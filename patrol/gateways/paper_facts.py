@@ -255,9 +255,7 @@ def checked(facts: Mapping[str, Any]) -> SlipFacts:
 def canonical(facts: Mapping[str, Any]) -> bytes:
     """One spelling of the facts for all time: sorted keys, UTF-8, no spaces, no NaN."""
     try:
-        return json.dumps(
-            facts, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":")
-        ).encode()
+        return json.dumps(facts, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
     except (TypeError, ValueError) as error:
         raise BadInput(
             Fault("", "not_json", f"单据事实写不成标准 JSON（{error}），请只用文字、有限的数和列表")

@@ -38,8 +38,7 @@ def _characters(font: Path) -> frozenset[int]:
     data = font.read_bytes()
     (tables,) = struct.unpack_from(">H", data, 4)
     starts = {
-        tag: start
-        for tag, _, start, _ in (struct.unpack_from(">4sIII", data, 12 + 16 * i) for i in range(tables))
+        tag: start for tag, _, start, _ in (struct.unpack_from(">4sIII", data, 12 + 16 * i) for i in range(tables))
     }
     cmap = starts[b"cmap"]
     (maps,) = struct.unpack_from(">H", data, cmap + 2)

@@ -194,8 +194,7 @@ def _pictures(facts: SlipFacts, names: dict[str, str | None]) -> list[dict[str, 
 def _signatures(facts: SlipFacts) -> list[dict[str, str]]:
     said = cast("dict[str, Any]", facts)
     usual: list[dict[str, Any]] = [
-        {"label": label, "name": said.get(name), "at": said.get(at)}
-        for label, name, at in _SIGNERS[facts["kind"]]
+        {"label": label, "name": said.get(name), "at": said.get(at)} for label, name, at in _SIGNERS[facts["kind"]]
     ]
     asked: Sequence[Mapping[str, Any]] = facts.get("signatures") or usual
     return [

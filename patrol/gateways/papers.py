@@ -66,9 +66,7 @@ def check_digest(facts: Mapping[str, Any]) -> str:
 
     The printed check code is made from this digest, so `check_code` itself is left out of it.
     """
-    return hashlib.sha256(
-        canonical({key: value for key, value in facts.items() if key != "check_code"})
-    ).hexdigest()
+    return hashlib.sha256(canonical({key: value for key, value in facts.items() if key != "check_code"})).hexdigest()
 
 
 def _compiled(files: dict[str, bytes], facts: SlipFacts) -> bytes:

@@ -76,9 +76,7 @@ def sniff(data: bytes) -> str | None:
         size = min(int.from_bytes(data[:4], "big"), 256, len(data))
         brands = {data[8:12], *(data[at : at + 4] for at in range(16, size - 3, 4))}
         # A generic "mif1" file may hold AV1 instead of HEVC; only its other brands tell.
-        if data[8:12] in _HEIC_BRANDS and (
-            data[8:12] not in (b"mif1", b"msf1") or not brands & {b"avif", b"avis"}
-        ):
+        if data[8:12] in _HEIC_BRANDS and (data[8:12] not in (b"mif1", b"msf1") or not brands & {b"avif", b"avis"}):
             return "HEIC"
     return None
 
@@ -103,9 +101,7 @@ def examine(
     return picture
 
 
-def rendition(
-    data: bytes, max_side_px: int, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS
-) -> bytes:
+def rendition(data: bytes, max_side_px: int, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS) -> bytes:
     """Make a JPEG for showing: upright, sRGB, first frame, no metadata, longest side at most `max_side_px`.
 
     Never enlarges; a side over 2048 px is made 2048 px. Raises as `examine` does.
@@ -173,14 +169,10 @@ def _picture(kind: str, told: dict[str, Any]) -> Picture | None:
     if not isinstance(width, int) or not isinstance(height, int) or not isinstance(phash, str):
         return None
     numbers = [told.get(name) for name in ("lon", "lat", "accuracy_m")]
-    if any(
-        number is not None and not (isinstance(number, float) and math.isfinite(number)) for number in numbers
-    ):
+    if any(number is not None and not (isinstance(number, float) and math.isfinite(number)) for number in numbers):
         return None
     texts = (told.get("taken_at"), _TIME), (told.get("taken_zone"), _ZONE), (phash, _HASH)
-    if any(
-        text is not None and not (isinstance(text, str) and shape.fullmatch(text)) for text, shape in texts
-    ):
+    if any(text is not None and not (isinstance(text, str) and shape.fullmatch(text)) for text, shape in texts):
         return None
     lon, lat, accuracy_m = numbers
     codes = told.get("warnings")

@@ -125,9 +125,7 @@ def _rows(path: Path | str | None, faults: list[Fault]) -> list[Any]:
     return rows
 
 
-def _robot(
-    index: int, row: Any, near: set[tuple[str, int]], limit_s: float, faults: list[Fault]
-) -> Robot | None:
+def _robot(index: int, row: Any, near: set[tuple[str, int]], limit_s: float, faults: list[Fault]) -> Robot | None:
     before = len(faults)
     if not isinstance(row, dict):
         faults.append(_fault(index, "", "要写成 [[robot]] 一节"))
@@ -159,9 +157,7 @@ def _robot(
     return kind(said["group"], said["url"], secret.strip(), is_near, limit_s)
 
 
-def _check_url(
-    index: int, url: str, kind: type[Robot], near: set[tuple[str, int]], faults: list[Fault]
-) -> bool:
+def _check_url(index: int, url: str, kind: type[Robot], near: set[tuple[str, int]], faults: list[Fault]) -> bool:
     """Whether the URL is one of this machine's; what is wrong with it goes to `faults`."""
     wanted = f"{kind.name}的网址应在 https://{kind.host}/ 下"
     try:

@@ -38,7 +38,12 @@ def status_of(clock: m.Clock, said: Reading) -> str:
 def brief(work: Work, clock: m.Clock) -> dict[str, Any]:
     """For lists: name, status, due."""
     said = reading(work, clock)
-    return {"name": clock.name, "status": status_of(clock, said), "due_at": shown(said.due_at), "instance": clock.instance}
+    return {
+        "name": clock.name,
+        "status": status_of(clock, said),
+        "due_at": shown(said.due_at),
+        "instance": clock.instance,
+    }
 
 
 def full(work: Work, clock: m.Clock) -> dict[str, Any]:

@@ -70,9 +70,7 @@ def _clue_row(work: Work, row: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _reported_row(
-    work: Work, issue: m.Issue, clocks: list[m.Clock], sighting: m.Sighting | None
-) -> dict[str, Any]:
+def _reported_row(work: Work, issue: m.Issue, clocks: list[m.Clock], sighting: m.Sighting | None) -> dict[str, Any]:
     read = [clockwords.full(work, clock) for clock in clocks]
     named = [row for row in read if row["name"] in ("push", "check") and row["status"] in ("running", "soon", "late")]
     seen = (sighting.seen_at or sighting.received_at) if sighting else issue.found_at
@@ -213,7 +211,9 @@ def deliveries(work: Work, state: str = "", page: int = 1) -> tuple[list[dict[st
         query = query.where(m.Errand.state == state)
     first = m.Errand.state.in_(("stuck", "by_hand")).desc()
     found = work.session.execute(query.order_by(first, m.Errand.id.desc()).offset((page - 1) * PAGE).limit(PAGE + 1))
-    pushing = set(work.session.scalars(select(m.Clock.issue_id).where(m.Clock.name == "push", m.Clock.state == "running")))
+    pushing = set(
+        work.session.scalars(select(m.Clock.issue_id).where(m.Clock.name == "push", m.Clock.state == "running"))
+    )
     rows = [_delivery(work, errand, number, errand.issue_id in pushing) for errand, number in found]
     return rows[:PAGE], len(rows) > PAGE
 

@@ -17,9 +17,7 @@ PROBE = "web-probe"
 def work(look: Work) -> dict[str, Any]:
     """What `/health/work` answers; the supervisor and the desk read the same."""
     seen = look.session.scalar(select(func.max(m.Beat.at)).where(m.Beat.worker != PROBE))
-    errand = look.session.scalar(
-        select(func.min(m.Errand.due_at)).where(m.Errand.state == "due", _not_resting(look))
-    )
+    errand = look.session.scalar(select(func.min(m.Errand.due_at)).where(m.Errand.state == "due", _not_resting(look)))
     clock = look.session.scalar(select(func.min(m.Clock.next_at)))
     stuck = look.session.scalar(select(func.count(m.Errand.id)).where(m.Errand.state == "stuck")) or 0
     oldest = min((at for at in (errand, clock) if at is not None and at <= look.now), default=None)
@@ -35,8 +33,11 @@ def _not_resting(look: Work) -> Any:
     """Errands of a group whose robot rests by the vendor's own word are not the worker's fault; nor is the pace."""
     resting = select(m.Channel.group).where((m.Channel.rests_until > look.now) | m.Channel.stopped)
     minute = look.now - timedelta(seconds=70)
-    paced = select(m.Send.group).where(m.Send.at > minute).group_by(m.Send.group).having(
-        func.count() >= max(1, look.settings.robot_pace // 2)
+    paced = (
+        select(m.Send.group)
+        .where(m.Send.at > minute)
+        .group_by(m.Send.group)
+        .having(func.count() >= max(1, look.settings.robot_pace // 2))
     )
     return m.Errand.group.is_(None) | (m.Errand.group.not_in(resting) & m.Errand.group.not_in(paced))
 

@@ -48,6 +48,8 @@ def scope(actor: Actor) -> ColumnElement[bool]:
         parts.append(and_(m.Issue.assigned_at.is_not(None), or_(m.Issue.lead_unit == actor.unit, _assists(actor.unit))))
     if "grid" in scopes:
         parts.append(m.Issue.id.is_not(None) if actor.grids is None else m.Issue.grid.in_(sorted(actor.grids)))
+    if scopes & {"unit", "grid"} and actor.person_id is not None:
+        parts.append(m.Issue.acceptor_id == actor.person_id)  # the acceptor a chief named, of whatever unit
     return or_(*parts) if parts else false()
 
 

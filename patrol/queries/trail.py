@@ -94,9 +94,7 @@ def verify(work: Work, anchors_file: Path | None) -> TrailReport:
 
 
 def _check(work: Work, connection: Connection, anchors: Anchors, report: TrailReport) -> None:
-    for subject, seq, head, where in connection.exec_driver_sql(
-        "SELECT subject, seq, head, place FROM anchor"
-    ):
+    for subject, seq, head, where in connection.exec_driver_sql("SELECT subject, seq, head, place FROM anchor"):
         anchors.add(str(subject), seq, head, where)
     slip_anchors(connection, anchors)
     report.anchors = anchors.count

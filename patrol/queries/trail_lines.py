@@ -127,8 +127,7 @@ class Walk:
                 subject,
                 chain.seq + 1,
                 "cut",
-                f"{name} 台账只到第 {chain.seq} 行，而 {where} 证明有过第 {cut} 行："
-                f"第 {chain.seq + 1} 行起被截掉了。",
+                f"{name} 台账只到第 {chain.seq} 行，而 {where} 证明有过第 {cut} 行：第 {chain.seq + 1} 行起被截掉了。",
             )
             return
         if subject not in self.kept:
@@ -159,9 +158,7 @@ class _Chain:
         self.state: str | None = _UNKNOWN
         self.broke: Broke | None = None
         self.broken_at = 0
-        self._issue_id = (
-            int(subject[6:]) if subject.startswith("issue:") and subject[6:].isdecimal() else None
-        )
+        self._issue_id = int(subject[6:]) if subject.startswith("issue:") and subject[6:].isdecimal() else None
 
     def take(self, row: Any) -> int:
         """Check the next line; returns 1 when its facts were erased."""

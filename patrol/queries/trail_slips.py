@@ -34,9 +34,7 @@ def slip_anchors(connection: Connection, anchors: Anchors) -> None:
 def check_slips(connection: Connection, key: bytes) -> tuple[int, list[Fault]]:
     """How many slips there are, and the first fault of each."""
     faults: list[Fault] = []
-    series: dict[tuple[str, int], dict[int, dict[int, tuple[int, Any, str]]]] = defaultdict(
-        lambda: defaultdict(dict)
-    )
+    series: dict[tuple[str, int], dict[int, dict[int, tuple[int, Any, str]]]] = defaultdict(lambda: defaultdict(dict))
     count = 0
     options: dict[str, Any] = {"yield_per": AT_ONCE}
     for row in connection.execute(text(SLIPS).execution_options(**options)):
@@ -84,10 +82,7 @@ def _fault_of(row: Any, key: bytes) -> tuple[str, str] | None:
     said = (facts["number"], facts["kind"], facts["revision"], facts["issue"])
     if said != (printed, kind, revision, issue):
         return "columns", "登记的号码、种类、版次或所属问题与单面不符"
-    if (
-        not number.endswith(f"-{year}-{serial:04d}-{revision}")
-        or f"〔{year}〕第 {serial:04d} 号" not in printed
-    ):
+    if not number.endswith(f"-{year}-{serial:04d}-{revision}") or f"〔{year}〕第 {serial:04d} 号" not in printed:
         return "number", "的编号与单面不符"
     if _seconds(made_at) != datetime.fromisoformat(facts["issued_at"]).astimezone(UTC):
         return "made_at", "登记的时间与单面不符"
@@ -99,9 +94,7 @@ def _seconds(at: Any) -> datetime:
     return moment.astimezone(UTC).replace(microsecond=0)
 
 
-def _gaps(
-    kind: str, year: int, serials: dict[int, dict[int, tuple[int, Any, str]]], last: int
-) -> list[Fault]:
+def _gaps(kind: str, year: int, serials: dict[int, dict[int, tuple[int, Any, str]]], last: int) -> list[Fault]:
     """Numbers without gaps, revisions without gaps, each superseded by the next."""
     faults: list[Fault] = []
     name = f"slip:{kind}:{year}"

@@ -187,9 +187,7 @@ def read(marks: Iterable[Mark], calendar: Calendar, now: datetime, *, opens: Fra
 _NOT_STARTED = Reading("not_started", 0, 0, 0, None, None, 0, 0.0, False, None, "hours", 0)
 
 
-def _status(
-    known: Course, now: datetime, used: timedelta, *, past: bool, paused: bool, was_late: bool
-) -> Status:
+def _status(known: Course, now: datetime, used: timedelta, *, past: bool, paused: bool, was_late: bool) -> Status:
     if known.stop is not None:
         if known.stop.end == "done":
             return "met_late" if was_late else "met"
@@ -239,11 +237,7 @@ def push_start(captured_at: datetime | None, received_at: datetime, *, own_fligh
     When the frame came more than 20 minutes after capture the figure counts from capture and the
     ladder from receipt: nobody is pressed for minutes the frame spent in the aircraft.
     """
-    if (
-        captured_at is None
-        or not own_flight
-        or not received_at - CAPTURE_OLDEST <= captured_at <= received_at
-    ):
+    if captured_at is None or not own_flight or not received_at - CAPTURE_OLDEST <= captured_at <= received_at:
         return PushStart(received_at, received_at, False)
     late_link = received_at - captured_at > PUSH_LATE_AFTER
     return PushStart(captured_at, received_at if late_link else captured_at, late_link)

@@ -71,9 +71,7 @@ def rungs_due(
     return [(rung, at) for rung, at in rung_moments(known)[fired:] if at <= now]
 
 
-def next_due(
-    marks: Iterable[Mark], calendar: Calendar, fired: int, *, opens: Frame | None = None
-) -> datetime | None:
+def next_due(marks: Iterable[Mark], calendar: Calendar, fired: int, *, opens: Frame | None = None) -> datetime | None:
     """When the next rung beyond the first `fired` falls due (it may lie in the past).
 
     None when the ladder is climbed, the clock has ended or not begun, or an open pause holds it.

@@ -47,6 +47,7 @@ TIP_CHANNELS = frozenset({"tip", "hotline", "volunteer", "api"})  # wait for `ch
 MAY_NAME_CHANNEL = frozenset({"operator", "office", "office_head"})
 NAMEABLE_CHANNELS = frozenset({"hotline", "petition", "superior", "transfer_in", "volunteer"})
 
+
 def in_scope(
     roles: frozenset[str], unit: str | None, grids: frozenset[str] | None, *,
     lead_unit: str | None, assisting: Sequence[str], grid: str | None, assigned: bool,
@@ -170,7 +171,12 @@ PAGES: tuple[Door, ...] = (
     Door("GET", "/phone/report", _ALL - {"drone"}),
     Door("POST", "/phone/report", _ALL - {"drone"}),
     Door("GET", "/phone/issues/<issue>", frozenset({"grid", "unit"}) | _OFFICE | {"chief", "inspector"}, True),
-    Door("POST", "/phone/issues/<issue>/steps/<step>", frozenset({"grid", "unit"}) | _OFFICE | {"chief", "inspector"}, True),
+    Door(
+        "POST",
+        "/phone/issues/<issue>/steps/<step>",
+        frozenset({"grid", "unit"}) | _OFFICE | {"chief", "inspector"},
+        True,
+    ),
     Door("POST", "/phone/issues/<issue>/photos", frozenset({"grid", "unit"}), True),
     Door("POST", "/phone/requests/<request_id>/withdraw", frozenset({"grid", "unit"}) | _OFFICE, True),
     Door("GET", "/phone/me", _ALL - {"drone"}),

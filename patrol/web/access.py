@@ -111,7 +111,7 @@ def if_match() -> int | None:
         return None
     match = _VERSION.fullmatch(text.strip())
     if match is None:
-        raise BadInput(Fault("If-Match", "bad_version", "If-Match 要写版本号，如 \"3\"。"))
+        raise BadInput(Fault("If-Match", "bad_version", 'If-Match 要写版本号，如 "3"。'))
     return int(match[1])
 
 

@@ -119,9 +119,7 @@ def answer_http(error: HTTPException) -> Response | HTTPException:
     """The answer to what routing or Werkzeug refused; redirects and ready answers pass untouched."""
     if error.response is not None or error.code is None or error.code < 400:
         return error
-    kept = {
-        key: value for key, value in error.get_headers(request.environ) if key in {"Allow", "Retry-After"}
-    }
+    kept = {key: value for key, value in error.get_headers(request.environ) if key in {"Allow", "Retry-After"}}
     sentence = HTTP_SENTENCES.get(error.code, errors.PatrolError.sentence)
     return _show(error.code, f"http_{error.code}", sentence, [], {}, kept)
 

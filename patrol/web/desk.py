@@ -71,8 +71,10 @@ def _clue(look: Work, sighting: m.Sighting, sent: desk_forms.Sent | None) -> dic
     row = clue_rows.detail(look, sighting)
     base = f"/api/v1/clues/{row['clue']}/photos/"
     river = look.place.river
-    where = (river.words(row["chainage_m"], row["bank"]) if river else "") or row.get("place_words") or (
-        "不在本河段" if row["position"] else "位置不清"
+    where = (
+        (river.words(row["chainage_m"], row["bank"]) if river else "")
+        or row.get("place_words")
+        or ("不在本河段" if row["position"] else "位置不清")
     )
     return {
         "clue": row, "kind": row["kind"], "title": f"{PROBLEMS[row['kind']].zh} 线索", "place": where,

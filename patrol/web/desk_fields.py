@@ -20,7 +20,9 @@ UNIT_WORDS = {"minutes": "分钟", "hours": "小时", "duty_minutes": "值班分
               "working_hours": "工作时", "working_days": "工作日"}  # fmt: skip
 
 
-def _text(work: Work, issue: m.Issue, row: lifecycle.Step, one: dict[str, Any], values: dict[str, Any]) -> list[dict[str, Any]]:
+def _text(
+    work: Work, issue: m.Issue, row: lifecycle.Step, one: dict[str, Any], values: dict[str, Any]
+) -> list[dict[str, Any]]:
     if one["name"] == "receiving_body":
         return [one | {"type": "text", "attrs": {"maxlength": "100"}}]
     if one["name"] == "words" and row.name == "assign":
@@ -30,7 +32,9 @@ def _text(work: Work, issue: m.Issue, row: lifecycle.Step, one: dict[str, Any], 
     return [one | {"type": "textarea", "hint": hint, "attrs": {"maxlength": "2000"}}]
 
 
-def _choice(work: Work, issue: m.Issue, row: lifecycle.Step, one: dict[str, Any], values: dict[str, Any]) -> list[dict[str, Any]]:
+def _choice(
+    work: Work, issue: m.Issue, row: lifecycle.Step, one: dict[str, Any], values: dict[str, Any]
+) -> list[dict[str, Any]]:
     choices = dict(forms.FIELDS[one["name"]].choices or {})
     if one["name"] == "finding":
         choices = lifecycle.LOOK_BACK_FINDINGS if row.name == "look_back" else lifecycle.FINDINGS
@@ -39,7 +43,9 @@ def _choice(work: Work, issue: m.Issue, row: lifecycle.Step, one: dict[str, Any]
     return [one | {"type": "choice", "options": [{"value": code, "zh": zh} for code, zh in choices.items()]}]
 
 
-def _bool(work: Work, issue: m.Issue, row: lifecycle.Step, one: dict[str, Any], values: dict[str, Any]) -> list[dict[str, Any]]:
+def _bool(
+    work: Work, issue: m.Issue, row: lifecycle.Step, one: dict[str, Any], values: dict[str, Any]
+) -> list[dict[str, Any]]:
     if one["name"] == "duplicate_answered":
         near = similar_open(work, issue)
         if not near:
@@ -51,13 +57,17 @@ def _bool(work: Work, issue: m.Issue, row: lifecycle.Step, one: dict[str, Any], 
 
 
 def _plain(kind: str) -> Any:
-    def make(work: Work, issue: m.Issue, row: lifecycle.Step, one: dict[str, Any], values: dict[str, Any]) -> list[dict[str, Any]]:
+    def make(
+        work: Work, issue: m.Issue, row: lifecycle.Step, one: dict[str, Any], values: dict[str, Any]
+    ) -> list[dict[str, Any]]:
         return [one | {"type": kind}]
 
     return make
 
 
-def _outline(work: Work, issue: m.Issue, row: lifecycle.Step, one: dict[str, Any], values: dict[str, Any]) -> list[dict[str, Any]]:
+def _outline(
+    work: Work, issue: m.Issue, row: lifecycle.Step, one: dict[str, Any], values: dict[str, Any]
+) -> list[dict[str, Any]]:
     return [one | {"type": "textarea", "hint": "GeoJSON 多边形（WGS-84），成片的问题才填。"}]
 
 
@@ -70,7 +80,9 @@ def proposal(work: Work, kind: str, grid: str | None) -> dict[str, Any]:
     return {"unit": unit.code if unit else "", "amount": limit.amount, "of": limit.unit, "due": said}
 
 
-def _limit(work: Work, issue: m.Issue, row: lifecycle.Step, one: dict[str, Any], values: dict[str, Any]) -> list[dict[str, Any]]:
+def _limit(
+    work: Work, issue: m.Issue, row: lifecycle.Step, one: dict[str, Any], values: dict[str, Any]
+) -> list[dict[str, Any]]:
     name = one["name"]
     base = proposal(work, values.get("kind") or issue.kind, issue.grid) if name == "limit" else None
     unit = values.get(f"{name}_unit") or (base["of"] if base else PROBLEMS[issue.kind].rectify.unit)
@@ -84,7 +96,9 @@ def _limit(work: Work, issue: m.Issue, row: lifecycle.Step, one: dict[str, Any],
     return [one | shown]
 
 
-def _position(work: Work, issue: m.Issue, row: lifecycle.Step, one: dict[str, Any], values: dict[str, Any]) -> list[dict[str, Any]]:
+def _position(
+    work: Work, issue: m.Issue, row: lifecycle.Step, one: dict[str, Any], values: dict[str, Any]
+) -> list[dict[str, Any]]:
     if work.place.river is None:
         return []
     shown: list[dict[str, Any]] = []
@@ -101,20 +115,26 @@ def _position(work: Work, issue: m.Issue, row: lifecycle.Step, one: dict[str, An
     return shown
 
 
-def _checklist(work: Work, issue: m.Issue, row: lifecycle.Step, one: dict[str, Any], values: dict[str, Any]) -> list[dict[str, Any]]:
+def _checklist(
+    work: Work, issue: m.Issue, row: lifecycle.Step, one: dict[str, Any], values: dict[str, Any]
+) -> list[dict[str, Any]]:
     items = PROBLEMS[issue.kind].checklist
     options = [{"value": item, "zh": item, "hint": f"结案条件 {n}"} for n, item in enumerate(items, 1)]
     return [one | {"type": "checks", "options": options, "value": values.get("checklist") or []}]
 
 
-def _codes(work: Work, issue: m.Issue, row: lifecycle.Step, one: dict[str, Any], values: dict[str, Any]) -> list[dict[str, Any]]:
+def _codes(
+    work: Work, issue: m.Issue, row: lifecycle.Step, one: dict[str, Any], values: dict[str, Any]
+) -> list[dict[str, Any]]:
     rows = work.session.query(m.Sighting).filter_by(issue_id=issue.id).order_by(m.Sighting.id)
     options = [{"value": seen.ref, "zh": f"{rights.CHANNELS[seen.channel]}：{seen.words[:40] or seen.place_words[:40] or '没写字'}"}
                for seen in rows]  # fmt: skip
     return [one | {"type": "checks", "options": options, "value": values.get(one["name"]) or []}]
 
 
-def _photos(work: Work, issue: m.Issue, row: lifecycle.Step, one: dict[str, Any], values: dict[str, Any]) -> list[dict[str, Any]]:
+def _photos(
+    work: Work, issue: m.Issue, row: lifecycle.Step, one: dict[str, Any], values: dict[str, Any]
+) -> list[dict[str, Any]]:
     if one["name"] != "release":
         return []
     rows = work.session.query(m.Photo).filter_by(issue_id=issue.id, released=False).order_by(m.Photo.id)
@@ -124,21 +144,30 @@ def _photos(work: Work, issue: m.Issue, row: lifecycle.Step, one: dict[str, Any]
     return [one | {"type": "checks", "options": options, "value": values.get("release") or []}] if options else []
 
 
-def _unit(work: Work, issue: m.Issue, row: lifecycle.Step, one: dict[str, Any], values: dict[str, Any]) -> list[dict[str, Any]]:
+def _unit(
+    work: Work, issue: m.Issue, row: lifecycle.Step, one: dict[str, Any], values: dict[str, Any]
+) -> list[dict[str, Any]]:
     proposed = work.place.propose_unit(values.get("kind") or issue.kind, issue.grid) if row.name == "assign" else None
     value = one["value"] if one["value"] is not None else (proposed.code if proposed else "")
-    options = [{"value": "", "zh": "选一个单位"}, *({"value": code, "zh": unit.name} for code, unit in work.place.units.items())]
+    options = [
+        {"value": "", "zh": "选一个单位"},
+        *({"value": code, "zh": unit.name} for code, unit in work.place.units.items()),
+    ]
     hint = "按种类和网格推荐。" if proposed and value == proposed.code else ""
     return [one | {"type": "select", "options": options, "value": value, "required": True,
                    "need": "缺责任单位", "hint": hint + desk.unit_words(work, value or None)}]  # fmt: skip
 
 
-def _units(work: Work, issue: m.Issue, row: lifecycle.Step, one: dict[str, Any], values: dict[str, Any]) -> list[dict[str, Any]]:
+def _units(
+    work: Work, issue: m.Issue, row: lifecycle.Step, one: dict[str, Any], values: dict[str, Any]
+) -> list[dict[str, Any]]:
     options = [{"value": code, "zh": unit.name} for code, unit in work.place.units.items()]
     return [one | {"type": "checks", "options": options, "value": values.get(one["name"]) or list(issue.assisting)}]
 
 
-def _person(work: Work, issue: m.Issue, row: lifecycle.Step, one: dict[str, Any], values: dict[str, Any]) -> list[dict[str, Any]]:
+def _person(
+    work: Work, issue: m.Issue, row: lifecycle.Step, one: dict[str, Any], values: dict[str, Any]
+) -> list[dict[str, Any]]:
     options = [{"value": "", "zh": "选一个人"}]
     for who in desk.persons(work):
         if who["roles"] and who["id"] != work.actor.person_id:
@@ -146,7 +175,9 @@ def _person(work: Work, issue: m.Issue, row: lifecycle.Step, one: dict[str, Any]
     return [one | {"type": "select", "options": options}]
 
 
-def _issue(work: Work, issue: m.Issue, row: lifecycle.Step, one: dict[str, Any], values: dict[str, Any]) -> list[dict[str, Any]]:
+def _issue(
+    work: Work, issue: m.Issue, row: lifecycle.Step, one: dict[str, Any], values: dict[str, Any]
+) -> list[dict[str, Any]]:
     near = similar_open(work, issue)
     hint = f"近处同类：{'、'.join(near)}" if near else "写问题编号，如 TH-2026-0123。"
     return [one | {"type": "text", "value": one["value"] or (near[0] if len(near) == 1 else ""), "hint": hint,

@@ -21,8 +21,19 @@ MANY = ("assisting", "release", "sightings", "checklist")
 DANGER = ("dismiss", "transfer", "force_close", "send_back", "supervise_false")
 OWN_FIELDS = ("photo", "position_k", "sure", "issue", "to", "from_on", "to_on")
 KEPT_WORDS = ("words", "reason")
-ORDER = ("", "kind", "position", "lead_unit", "limit", "reason", "words", "duplicate_answered", "assisting", "release",
-         "outline")
+ORDER = (
+    "",
+    "kind",
+    "position",
+    "lead_unit",
+    "limit",
+    "reason",
+    "words",
+    "duplicate_answered",
+    "assisting",
+    "release",
+    "outline",
+)
 # a code of what is missing -> the field that gives it
 FIELD_OF = {
     "sure_position": "position_k", "position": "position_k", "fix": "position_k", "fix_in_fence": "position_k",
@@ -69,7 +80,10 @@ def step_form(work: Work, issue: m.Issue, entry: dict[str, Any], sent: Sent | No
     if row.final:
         shown.append({"name": "sure", "type": "check", "zh": _sure(issue, row), "required": True,
                       "need": "先勾上确认", "value": bool(values.get("sure"))})  # fmt: skip
-    shown += [{"name": "back", "type": "hidden", "value": back}, {"name": "limit_for", "type": "hidden", "value": issue.kind}]
+    shown += [
+        {"name": "back", "type": "hidden", "value": back},
+        {"name": "limit_for", "type": "hidden", "value": issue.kind},
+    ]
     faults = [{"where": anchor(fault), "sentence": fault.sentence} for fault in sent.faults] if sent else []
     asked = lifecycle.APPROVALS[entry["asks"]].zh if entry["asks"] else ""
     title = desk_steps.said(work, issue, entry)
@@ -167,6 +181,11 @@ def _fields(
     work: Work, issue: m.Issue, row: lifecycle.Step, name: str, values: dict[str, Any], needed: set[str]
 ) -> list[dict[str, Any]]:
     spec = forms.FIELDS[name]
-    one: dict[str, Any] = {"name": name, "zh": spec.zh, "value": values.get(name), "required": bool({name, FIELD_OF.get(name)} & needed)}
+    one: dict[str, Any] = {
+        "name": name,
+        "zh": spec.zh,
+        "value": values.get(name),
+        "required": bool({name, FIELD_OF.get(name)} & needed),
+    }
     make = MAKE.get(spec.form)
     return make(work, issue, row, one, values) if make else []

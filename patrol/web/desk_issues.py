@@ -108,7 +108,13 @@ def one_issue(issue: str) -> Response:
 
 
 def draw_issue(
-    look: Work, issue: m.Issue, step: str = "", *, sent: desk_forms.Sent | None = None, trail: str = "key", done: str = ""
+    look: Work,
+    issue: m.Issue,
+    step: str = "",
+    *,
+    sent: desk_forms.Sent | None = None,
+    trail: str = "key",
+    done: str = "",
 ) -> Response:
     """One issue, the form of one step open at the right."""
     detail = rows.detail(look, issue)
@@ -210,8 +216,10 @@ def _slip(slip: dict[str, Any], zh: str) -> dict[str, Any]:
 def _request(look: Work, issue: m.Issue, row: dict[str, Any]) -> dict[str, Any]:
     request_ = look.session.get(m.Request, row["id"])
     mine = request_ is not None and request_.asker_id == look.actor.person_id
-    may = request_ is not None and not mine and bool(
-        clue_rows.deciding_roles(look) & set(handle.mechanism.deciders(request_))
+    may = (
+        request_ is not None
+        and not mine
+        and bool(clue_rows.deciding_roles(look) & set(handle.mechanism.deciders(request_)))
     )
     return row | {"mine": mine, "decide": may and row["state"] == "open", "place": place_words(look, issue)}
 

@@ -106,7 +106,9 @@ def _read_position(work: Work, issue: m.Issue, parts: dict[str, Any]) -> dict[st
     bank = parts.get("position_bank")
     if bank not in ("left", "right"):
         raise ValueError("写了桩号还要选左岸还是右岸。")
-    off_m = river.chainage_of(issue.lon, issue.lat).offset_m if issue.lon is not None and issue.lat is not None else 10.0
+    off_m = (
+        river.chainage_of(issue.lon, issue.lat).offset_m if issue.lon is not None and issue.lat is not None else 10.0
+    )
     lon, lat = river.point_at(chainage_m, min(off_m, 60.0), bank)
     return {"lon": lon, "lat": lat, "crs": "wgs84", "accuracy_m": 15.0}
 

@@ -37,8 +37,13 @@ _RAIL = (
 
 def page(look: Work, template: str, on: str, status: int = 200, **more: Any) -> Response:
     """Draw a desk page: `on` is the address of its item on the rail."""
-    context = {"rail": rail(look, on), "me": me(look), "alarms": {**desk.banners(look), "office": look.actor.has("office", "office_head")},
-               "now_words": look.now.astimezone(SHANGHAI).strftime("%m月%d日 %H:%M"), **more}
+    context = {
+        "rail": rail(look, on),
+        "me": me(look),
+        "alarms": {**desk.banners(look), "office": look.actor.has("office", "office_head")},
+        "now_words": look.now.astimezone(SHANGHAI).strftime("%m月%d日 %H:%M"),
+        **more,
+    }
     return make_response(render_template(f"pages/desk/{template}.html", **context), status)
 
 

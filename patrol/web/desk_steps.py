@@ -15,6 +15,8 @@ from patrol.station import Work
 KEYS = {"assign": "A", "merge": "M", "dismiss": "D", "extend": "E", "reassign": "R", "verify": "Y", "send_back": "X",
         "press": "U"}  # fmt: skip
 FIRST = ("assign", "supervise", "verify", "close")  # what a state waits for from the desk
+
+
 def doable(work: Work, issue: m.Issue, entry: dict[str, Any]) -> bool:
     """Whether a form could ever fill what this step lacks; what only time or another state mends has no button."""
     codes = {lack["code"] for lack in entry["missing"]}

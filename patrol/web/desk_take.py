@@ -97,5 +97,3 @@ def release(issue: str, photo: str) -> Response:
         found = handle.find_issue(work, issue, lock=True)
         photos.release(work, found, [photos.find(work, found, photo)])
     return back_to(f"/desk/issues/{issue}", "release")
-
-

@@ -131,7 +131,12 @@ def list_people() -> Response:
 
 
 def draw_people(
-    look: Work, *, done: str = "", values: dict[str, Any] | None = None, faults: list[Fault] | None = None, status: int = 200
+    look: Work,
+    *,
+    done: str = "",
+    values: dict[str, Any] | None = None,
+    faults: list[Fault] | None = None,
+    status: int = 200,
 ) -> Response:
     """Everybody with a way in, who acts for the head when, and the form that names one."""
     everyone = desk.persons(look)

@@ -85,17 +85,11 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "recursion_loop": ("bad_form", "自己套着自己，读不下去。"),
     "recursion_depth_exceeded": ("too_deep", "套得太深。"),
     **dict.fromkeys(("string_type", "bytes_type"), _TEXT),
-    **dict.fromkeys(
-        ("float_type", "float_parsing", "decimal_type", "decimal_parsing", "complex_type"), _NUMBER
-    ),
+    **dict.fromkeys(("float_type", "float_parsing", "decimal_type", "decimal_parsing", "complex_type"), _NUMBER),
     **dict.fromkeys(("int_type", "int_parsing", "int_parsing_size", "int_from_float"), _WHOLE),
     **dict.fromkeys(("bool_type", "bool_parsing"), _YES_NO),
-    **dict.fromkeys(
-        ("list_type", "tuple_type", "set_type", "frozen_set_type", "deque_type", "iterable_type"), _LIST
-    ),
-    **dict.fromkeys(
-        ("dict_type", "mapping_type", "model_type", "model_attributes_type", "dataclass_type"), _OBJECT
-    ),
+    **dict.fromkeys(("list_type", "tuple_type", "set_type", "frozen_set_type", "deque_type", "iterable_type"), _LIST),
+    **dict.fromkeys(("dict_type", "mapping_type", "model_type", "model_attributes_type", "dataclass_type"), _OBJECT),
     **dict.fromkeys(
         ("datetime_type", "datetime_parsing", "datetime_object_invalid", "datetime_from_date_parsing"), _TIME
     ),

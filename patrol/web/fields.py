@@ -61,9 +61,7 @@ DECIMALS = 7
 class Strict(BaseModel):
     """Base: no coercion, no unknown key, no NaN, frozen."""
 
-    model_config = ConfigDict(
-        strict=True, extra="forbid", frozen=True, allow_inf_nan=False, hide_input_in_errors=True
-    )
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False, hide_input_in_errors=True)
 
     @classmethod
     def gaps(cls, data: Mapping[str, Any]) -> Iterator[Fault]:

@@ -204,10 +204,7 @@ def _check_size(asked: Request) -> None:
     if len(environ.get("PATH_INFO") or "") + len(environ.get("QUERY_STRING") or "") > MAX_URL_CHARS:
         raise RequestURITooLarge
     headers = [(key, value) for key, value in environ.items() if key.startswith("HTTP_")]
-    if (
-        len(headers) > MAX_HEADERS
-        or sum(len(key) + len(str(value)) for key, value in headers) > MAX_HEADER_CHARS
-    ):
+    if len(headers) > MAX_HEADERS or sum(len(key) + len(str(value)) for key, value in headers) > MAX_HEADER_CHARS:
         raise RequestHeaderFieldsTooLarge
 
 
@@ -231,11 +228,7 @@ def _check_path(asked: Request) -> None:
     path = asked.path
     for character in path:
         category = unicodedata.category(character)
-        if (
-            character in '\\%\ufffd<>"'
-            or category[0] == "C"
-            or (category == "Nd" and not character.isascii())
-        ):
+        if character in '\\%\ufffd<>"' or category[0] == "C" or (category == "Nd" and not character.isascii()):
             raise Missing
     if "//" in asked.environ.get("PATH_INFO", "") or any(
         part.startswith((".", " ")) or part.endswith(".") for part in path.split("/")[1:]

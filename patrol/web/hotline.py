@@ -46,7 +46,10 @@ def _rail(look: Work) -> list[dict[str, Any]]:
     rows = [("/hotline", "ui-phone", "热线"), ("/map", "ui-map", "地图")]
     if look.actor.has("office", "office_head"):
         rows.insert(0, ("/desk", "ui-inbox", "收件箱"))
-    return [{"href": href, "symbol": symbol, "zh": language.gettext(zh), "on": href == "/hotline"} for href, symbol, zh in rows]
+    return [
+        {"href": href, "symbol": symbol, "zh": language.gettext(zh), "on": href == "/hotline"}
+        for href, symbol, zh in rows
+    ]
 
 
 @door(bp, "POST", "/hotline")

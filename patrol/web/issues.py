@@ -340,5 +340,3 @@ def changes() -> Response:
     response.headers["ETag"] = f'"{body["next"]}"'
     response.make_conditional(request)
     return response
-
-

@@ -94,5 +94,7 @@ def install(app: Flask) -> None:
             return None
         rest = urlencode({name: value for name, value in request.args.items() if name != "lang"})
         answer = cast(Response, redirect(f"{path}?{rest}" if rest else path, 303))
-        answer.set_cookie(COOKIE, chosen or "zh-CN", max_age=_YEAR_S, httponly=True, samesite="Lax", secure=request.is_secure)
+        answer.set_cookie(
+            COOKIE, chosen or "zh-CN", max_age=_YEAR_S, httponly=True, samesite="Lax", secure=request.is_secure
+        )
         return answer

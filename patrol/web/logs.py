@@ -69,9 +69,7 @@ def note_request(request: Request, response: Response) -> None:
 
 def note_crash(request: Request, error: BaseException) -> None:
     """What broke and where; the message of the error only where it cannot hold a tip."""
-    frames = [
-        f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)
-    ]
+    frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
     facts: dict[str, Any] = {"kind": type(error).__name__, "frames": frames[-15:]}
     if error.__cause__ is not None:
         facts["cause"] = type(error.__cause__).__name__

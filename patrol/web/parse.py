@@ -105,9 +105,7 @@ def form_pairs(request: Request, *, max_bytes: int = FORM_MAX_BYTES) -> list[tup
     return cached
 
 
-def form_body(
-    request: Request, *, max_bytes: int = FORM_MAX_BYTES, many: Collection[str] = ()
-) -> dict[str, Any]:
+def form_body(request: Request, *, max_bytes: int = FORM_MAX_BYTES, many: Collection[str] = ()) -> dict[str, Any]:
     """A urlencoded form: name to text, or to a list of texts for the names in `many`."""
     pairs = form_pairs(request, max_bytes=max_bytes)
     return _gather([pair for pair in pairs if pair[0] != CSRF_FIELD], many)

@@ -303,7 +303,9 @@ def get_me() -> str:
         unit = look.place.units.get(actor.unit or "")
         grids = None
         if actor.has("grid"):
-            grids = "全部网格" if actor.grids is None else "、".join(names.get(code, code) for code in sorted(actor.grids))
+            grids = (
+                "全部网格" if actor.grids is None else "、".join(names.get(code, code) for code in sorted(actor.grids))
+            )
         roles = "、".join(rights.ROLES[role].zh for role in sorted(actor.roles) if role in rights.ROLES)
         return render_template("pages/phone/me.html", tabs=phone_view.tabs("/phone/me"), name=actor.name, roles=roles,
                                unit=unit.name if unit else None, grids=grids, count=len(tasks.mine(look)),

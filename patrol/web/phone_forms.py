@@ -148,11 +148,7 @@ def _by(clocks: Iterable[Mapping[str, Any]], values: Mapping[str, Any]) -> dict[
     """How much longer, in a unit that counts the same time as the limit itself."""
     rectify = [row for row in clocks if row["name"] == "rectify"]
     unit = rectify[-1]["unit"] if rectify else "hours"
-    known = (
-        {"working_hours": "工作时", "working_days": "工作日"}
-        if unit.startswith("working")
-        else {"hours": "小时"}
-    )
+    known = {"working_hours": "工作时", "working_days": "工作日"} if unit.startswith("working") else {"hours": "小时"}
     chosen = values.get("by_unit") or (unit if unit in known else next(iter(known)))
     hint = f"原时限 {rectify[-1]['limit']}，延期合计不超过一倍" if rectify else None
     return {"type": "amount", "unit": {"name": "by_unit", "value": chosen, "options": _options(known)}, "hint": hint,
@@ -182,9 +178,7 @@ def read(step: str, page: Page, sent: Mapping[str, Any], place: Place) -> tuple[
     for name in ("client_id", "at_claimed"):
         if sent.get(name):
             body[name] = sent[name]
-    fields.read_model(
-        fields.StepIn, {name: body[name] for name in fields.StepIn.model_fields if name in body}
-    )
+    fields.read_model(fields.StepIn, {name: body[name] for name in fields.StepIn.model_fields if name in body})
     return body, faults
 
 
@@ -209,9 +203,7 @@ def _raw(name: str, sent: Mapping[str, Any], faults: list[Fault]) -> Any:
     return str(value)
 
 
-def _read_position(
-    body: dict[str, Any], faults: list[Fault], name: str, sent: Mapping[str, Any], place: Place
-) -> None:
+def _read_position(body: dict[str, Any], faults: list[Fault], name: str, sent: Mapping[str, Any], place: Place) -> None:
     try:
         position = read_position(sent, name, place)
     except BadInput as bad:

@@ -54,12 +54,8 @@ PAGES: dict[str, Page] = {
         "ui-check",
     ),
     "receive": Page("签收", "签收", "签收后开始整改，时限照走", (), "签收单照片", "ui-paper"),
-    "progress": Page(
-        "报进展", "报进展", "提交后环保办和网格员看得到", ("photo", "words"), "整改中照片", "ui-camera"
-    ),
-    "submit": Page(
-        "报验", "报验", "提交后整改时限停走，等环保办验收", ("photo", "words"), "整改后照片", "ui-camera"
-    ),
+    "progress": Page("报进展", "报进展", "提交后环保办和网格员看得到", ("photo", "words"), "整改中照片", "ui-camera"),
+    "submit": Page("报验", "报验", "提交后整改时限停走，等环保办验收", ("photo", "words"), "整改后照片", "ui-camera"),
     "extend": Page("申请延期", "申请延期", "批下来才算数，时限照走", ("by", "reason"), "", "ui-plus"),
     "suspend": Page(
         "申请挂账",
@@ -71,9 +67,7 @@ PAGES: dict[str, Page] = {
     ),
     "resume": Page("恢复整改", "恢复整改", "恢复后接着计时", ("words",), "", "ui-again"),
     "return": Page("退回", "申请退回", "环保办批下来才换单位，时限照走", ("reason",), "", "ui-back"),
-    "appeal": Page(
-        "申诉", "提交申诉", "由督察员定，超期记录不改，只影响考核", ("against", "words"), "", "ui-pen"
-    ),
+    "appeal": Page("申诉", "提交申诉", "由督察员定，超期记录不改，只影响考核", ("against", "words"), "", "ui-pen"),
     "correct": Page(
         "更正",
         "提交更正",
@@ -99,7 +93,9 @@ PAGES: dict[str, Page] = {
         "不合格的照片",
         "ui-back",
     ),
-    "close": Page("销号", "销号", "出销号反馈单，告诉反映人", ("looked_again", "photo", "words"), "我拍的照片", "ui-check"),
+    "close": Page(
+        "销号", "销号", "出销号反馈单，告诉反映人", ("looked_again", "photo", "words"), "我拍的照片", "ui-check"
+    ),
     "confirm_push": Page("确认送达", "确认送达", "推送时限就此停表", ("photo",), "送达截图", "ui-bell"),
     "press": Page("督办", "督办", "责任单位和环保办马上收到", ("words",), "", "ui-up"),
     "look_back": Page(

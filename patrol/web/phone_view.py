@@ -28,7 +28,11 @@ from patrol.web import phone_forms
 from patrol.web.phone_forms import Asked
 from patrol.web.phone_steps import LOOK_FIRST, ORDER, WORTH_SAYING, Page
 
-TABS = (("/phone", "ui-list", "任务", None), ("/phone/report", "ui-camera", "快报", "拍照报"), ("/phone/me", "ui-person", "我的", None))
+TABS = (
+    ("/phone", "ui-list", "任务", None),
+    ("/phone/report", "ui-camera", "快报", "拍照报"),
+    ("/phone/me", "ui-person", "我的", None),
+)
 REQUEST_STATES = {"open": "等批", "approved": "批了", "refused": "没批", "withdrawn": "撤回了"}
 SLIPS = {**CARDS, "look_back": "回头看单"}
 THUMB, LARGE = "?size=480", "?size=1600"
@@ -150,7 +154,11 @@ def _form(
     first_photo |= step == "handle_here" and not any(photo.stage == "before" for photo in kept)
     for one in shown:
         if one["type"] == "photos":
-            one |= {"zh": page.photo, "have": have, "required": one["required"] and not (have and step != "handle_here")}
+            one |= {
+                "zh": page.photo,
+                "have": have,
+                "required": one["required"] and not (have and step != "handle_here"),
+            }
     place = f"/phone/issues/{issue.number}"
     return {
         "step": step, "action": f"{place}/steps/{step}", "title": page.title, "button": page.button, "note": page.note,

@@ -125,9 +125,7 @@ def _check_kind(kind: str | None) -> None:
         raise BadInput(Fault("/kind", "unknown_kind", f"没有这个问题种类；可选：{'、'.join(PROBLEMS)}。"))
 
 
-def _draft(
-    work: Work, channel: str, body: fields.ReportIn, client_id: str, shots: Sequence[Shot], hold: str
-) -> Draft:
+def _draft(work: Work, channel: str, body: fields.ReportIn, client_id: str, shots: Sequence[Shot], hold: str) -> Draft:
     if body.seen_at is not None:
         _sane(body.seen_at)
     position, outline, area_m2 = located(body.position, body.outline)
@@ -256,7 +254,9 @@ def post_frame() -> tuple[Response, int]:
 def get_suggestions() -> Response:
     """What a report about to be sent may already be: for those who may see issues at all."""
     args = parse.query_args(request, ("lon", "lat", "crs", "kind", "accuracy_m"))
-    faults = [Fault(f"/{name}", "missing", f"缺 {name}。") for name in ("lon", "lat", "crs", "kind") if name not in args]
+    faults = [
+        Fault(f"/{name}", "missing", f"缺 {name}。") for name in ("lon", "lat", "crs", "kind") if name not in args
+    ]
     if faults:
         raise BadInput(faults)
     numbers: dict[str, Any] = {}

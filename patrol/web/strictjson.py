@@ -44,9 +44,7 @@ def json_object(raw: bytes, *, at: str = "") -> dict[str, Any]:
         elif first in "]}":
             depth -= 1
     try:
-        value = json.loads(
-            text, parse_constant=_refuse_constant, parse_int=_integer, object_pairs_hook=_no_duplicates
-        )
+        value = json.loads(text, parse_constant=_refuse_constant, parse_int=_integer, object_pairs_hook=_no_duplicates)
     except (json.JSONDecodeError, RecursionError) as bad:
         where = f"第 {bad.lineno} 行第 {bad.colno} 个字符" if isinstance(bad, json.JSONDecodeError) else ""
         raise Malformed(f"JSON 写得不对，{where}读不下去。", code="not_json") from bad

@@ -123,9 +123,9 @@ def read_time(value: Any) -> datetime:
     zone = timezone(-offset if match[9] == "-" else offset)
     leap = second == 60
     try:
-        found = datetime(
-            year, month, day, hour, minute, 59 if leap else second, int(fraction), tzinfo=zone
-        ).astimezone(UTC)
+        found = datetime(year, month, day, hour, minute, 59 if leap else second, int(fraction), tzinfo=zone).astimezone(
+            UTC
+        )
     except ValueError:
         raise wrong("bad_time", "里的日期或时间不存在，请检查。") from None
     if leap and (found.month, found.day, found.hour, found.minute) not in {(6, 30, 23, 59), (12, 31, 23, 59)}:

@@ -75,9 +75,7 @@ def test_backup_restores_to_the_same_heads_and_photos(town: Town, tmp_path: Path
     with again.look() as look:
         assert [slip.number for slip in slips.of(look, town.issue("TH-2026-0001"))]
     assert set(again.store.digests()) == set(town.station.store.digests())
-    assert (empty.data / "anchors.jsonl").read_bytes() == (
-        town.station.settings.data / "anchors.jsonl"
-    ).read_bytes()
+    assert (empty.data / "anchors.jsonl").read_bytes() == (town.station.settings.data / "anchors.jsonl").read_bytes()
     again.close()
     assert [path.name for path in empty.data.parent.iterdir()] == ["data"], "something was left beside it"
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
@@ -121,9 +119,7 @@ def test_restore_never_writes_over_anything(town: Town, tmp_path: Path, empty: S
     restore(empty, file)  # an empty folder that is there is as good as none
 
 
-def test_keys_stay_out_when_asked_and_are_then_brought_along(
-    town: Town, tmp_path: Path, empty: Settings
-) -> None:
+def test_keys_stay_out_when_asked_and_are_then_brought_along(town: Town, tmp_path: Path, empty: Settings) -> None:
     file = tmp_path / "patrol.tar"
     backup(town.station, file, with_keys=False)
     assert not [name for name in members(file) if name.startswith("keys/")]
@@ -135,9 +131,7 @@ def test_keys_stay_out_when_asked_and_are_then_brought_along(
     assert verify_restored(empty, restore(empty, file), replay) == []
 
 
-def test_database_and_keys_that_lie_elsewhere_go_back_there(
-    town: Town, tmp_path: Path, empty: Settings
-) -> None:
+def test_database_and_keys_that_lie_elsewhere_go_back_there(town: Town, tmp_path: Path, empty: Settings) -> None:
     file = tmp_path / "patrol.tar"
     backup(town.station, file)
     there = replace(
@@ -153,9 +147,7 @@ def test_database_and_keys_that_lie_elsewhere_go_back_there(
         restore(replace(there, data=tmp_path / "third"), file)
 
 
-def test_every_cut_of_the_file_is_refused_and_leaves_nothing(
-    town: Town, tmp_path: Path, empty: Settings
-) -> None:
+def test_every_cut_of_the_file_is_refused_and_leaves_nothing(town: Town, tmp_path: Path, empty: Settings) -> None:
     file = tmp_path / "patrol.tar"
     backup(town.station, file)
     whole = file.read_bytes()
@@ -221,9 +213,7 @@ def test_lost_original_is_told_and_stops_nothing(town: Town, tmp_path: Path, emp
     assert verify_restored(empty, restore(empty, tmp_path / "patrol.tar"), replay) == []
 
 
-def test_verification_finds_what_went_wrong_after_the_restore(
-    town: Town, tmp_path: Path, empty: Settings
-) -> None:
+def test_verification_finds_what_went_wrong_after_the_restore(town: Town, tmp_path: Path, empty: Settings) -> None:
     file = tmp_path / "patrol.tar"
     backup(town.station, file)
     done = restore(empty, file)
@@ -240,9 +230,7 @@ def test_verification_finds_what_went_wrong_after_the_restore(
     assert any("照片文件" in fault for fault in verify_restored(other, done, replay))
 
 
-def test_failed_backup_leaves_the_last_good_one(
-    town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failed_backup_leaves_the_last_good_one(town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "patrol.tar"
     backup(town.station, file)
     good = file.read_bytes()
@@ -259,9 +247,7 @@ def test_folder_that_is_not_there_is_a_sentence(town: Town, tmp_path: Path) -> N
         backup(town.station, tmp_path / "nowhere" / "patrol.tar")
 
 
-def test_server_database_is_refused_with_the_way_to_go(
-    tmp_path: Path, station: Station, empty: Settings
-) -> None:
+def test_server_database_is_refused_with_the_way_to_go(tmp_path: Path, station: Station, empty: Settings) -> None:
     on_server = replace(station.settings, database_url="postgresql://nobody@127.0.0.1/none")
     with pytest.raises(Refused, match="pg_dump"):
         backup(replace(station, settings=on_server), tmp_path / "patrol.tar")

@@ -103,9 +103,7 @@ def test_estimated_due_moves_with_a_line_and_a_new_print(town: Town) -> None:
     assert second.facts["due_at"] == "2027-01-07T10:00:00+08:00"
     assert (first.facts["due_at"], first.superseded_by) == ("2027-01-06T10:00:00+08:00", second.id)
     same = {
-        name: fact
-        for name, fact in first.facts.items()
-        if name in ("signatures", "requirement", "where", "photos")
+        name: fact for name, fact in first.facts.items() if name in ("signatures", "requirement", "where", "photos")
     }
     assert same.items() <= second.facts.items()
     with town.station.look() as look:

@@ -67,9 +67,7 @@ class Screens:
     def page(self, width: int) -> Page:
         size = {"width": width, "height": 844 if width < 600 else 900}
         here = {"longitude": self.lon, "latitude": self.lat, "accuracy": 6}
-        context = self.browser.new_context(
-            viewport=size, geolocation=here, permissions=["geolocation"], locale="zh-CN"
-        )
+        context = self.browser.new_context(viewport=size, geolocation=here, permissions=["geolocation"], locale="zh-CN")
         context.set_default_timeout(20_000)
         self.open.append(context)
         page = context.new_page()
@@ -173,9 +171,7 @@ def test_the_loop_from_tip_to_three_papers(browser: Browser, house: House, tmp_p
         # the unit submits with an after photo
         unit = screens.signed_in("unit", 390)
         unit.goto(f"{house.url}/phone/issues/{number}?step=submit")
-        unit.locator("form[action$='/steps/submit'] input[type=file]").first.set_input_files(
-            shot(tmp_path, 3)
-        )
+        unit.locator("form[action$='/steps/submit'] input[type=file]").first.set_input_files(shot(tmp_path, 3))
         unit.locator("form[action$='/steps/submit'] textarea").first.fill("排口已封堵")
         unit.click(".act-foot button[type=submit]")
         until(lambda: state_of(house, number, watcher)["state"] == "rectified", 20)

@@ -50,7 +50,10 @@ class Reporters:
                 if photo is None:
                     answer = requests.post(f"{self.house.url}/api/v1/reports", json=body, timeout=20)
                 else:
-                    files = {"report": (None, json.dumps(body), "application/json"), "photo": ("a.jpg", photo, "image/jpeg")}
+                    files = {
+                        "report": (None, json.dumps(body), "application/json"),
+                        "photo": ("a.jpg", photo, "image/jpeg"),
+                    }
                     answer = requests.post(f"{self.house.url}/api/v1/reports", files=files, timeout=20)
             except requests.RequestException:
                 pause(0.05)  # the same id again: a repeat must give the same report
@@ -74,7 +77,9 @@ def test_no_report_answered_201_is_lost_when_processes_are_killed(environ: dict[
         try:
             while killed < share(200):
                 pause(dice.uniform(0.05, 0.8))
-                killed += bool(house.kill_one(dice, dice.choice(["worker", "granian", "patrol.web"])) or house.kill_one(dice))
+                killed += bool(
+                    house.kill_one(dice, dice.choice(["worker", "granian", "patrol.web"])) or house.kill_one(dice)
+                )
                 until(house.ready, 60)
         finally:
             load.end()

@@ -66,14 +66,16 @@ def test_forty_places_reported_eight_times_at_once_are_forty_issues(station: Sta
         chainage_m = 35 + index * 71.0  # 40 places, 71 m apart along the 2.9 km
 
         def post(chainage_m: float = chainage_m) -> int:
-            body = {"client_id": str(uuid.uuid4()), "kind": "floating_debris", "position": jittered(town, chainage_m, dice)}
+            body = {
+                "client_id": str(uuid.uuid4()),
+                "kind": "floating_debris",
+                "position": jittered(town, chainage_m, dice),
+            }
             return app.test_client().post("/api/v1/reports", json=body, headers=grid).status_code
 
         assert together([post] * AT_ONCE) == [201] * AT_ONCE
     with station.look() as look:
-        sightings = look.session.execute(
-            select(m.Sighting.issue_id, func.count()).group_by(m.Sighting.issue_id)
-        ).all()
+        sightings = look.session.execute(select(m.Sighting.issue_id, func.count()).group_by(m.Sighting.issue_id)).all()
     assert Counter(count for _, count in sightings) == {AT_ONCE: PLACES}
 
 

@@ -110,13 +110,16 @@ def check(house: House, log: Path, slips: int, killed: int) -> None:
                 arrived[number[1]].append(int(again[1]) if again else 1)
     with house.station.look(SYSTEM) as look:
         rows = look.session.execute(
-            select(m.Slip.printed_number, m.Errand.state, m.Errand.pushes).join(m.Slip, m.Slip.id == m.Errand.slip_id)
+            select(m.Slip.printed_number, m.Errand.state, m.Errand.pushes)
+            .join(m.Slip, m.Slip.id == m.Errand.slip_id)
             .where(m.Errand.handler == "card:assignment", m.Errand.group == "chiefs")
         ).all()
         pushes = {number: state for number, state, _ in rows}
-        stopped = set(look.session.scalars(
-            select(m.Clock.issue_id).where(m.Clock.name == "push", m.Clock.state.in_(("met", "met_late")))
-        ))
+        stopped = set(
+            look.session.scalars(
+                select(m.Clock.issue_id).where(m.Clock.name == "push", m.Clock.state.in_(("met", "met_late")))
+            )
+        )
         done = set(look.session.scalars(
             select(m.Errand.issue_id).where(m.Errand.handler == "card:assignment", m.Errand.state == "done")
         ))  # fmt: skip
@@ -165,7 +168,9 @@ def test_a_strong_clue_reaches_the_robot_within_a_second(environ: dict[str, str]
                 answer = requests.post(f"{house.url}/api/v1/detections", json={"flight": "F1", "detections": [item]},
                                        headers={"Authorization": f"Bearer {token}"}, timeout=10)  # fmt: skip
                 assert answer.status_code == 207 and answer.json()["results"][0]["status"] == 201, answer.text
-                until(lambda before=before: log.exists() and len(log.read_text().splitlines()) > before, 10, every_s=0.005)
+                until(
+                    lambda before=before: log.exists() and len(log.read_text().splitlines()) > before, 10, every_s=0.005
+                )
                 waits.append(time.monotonic() - began)
         assert len(waits) >= 100
         waits.sort()

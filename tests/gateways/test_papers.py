@@ -333,9 +333,7 @@ def test_a_lost_and_a_broken_photo_print_named_frames() -> None:
 
 def test_photographs_stand_in_the_pdf_as_they_were_given() -> None:
     facts = full("closure")
-    images = [
-        image.data for page in PdfReader(io.BytesIO(render(facts, PICTURES))).pages for image in page.images
-    ]
+    images = [image.data for page in PdfReader(io.BytesIO(render(facts, PICTURES))).pages for image in page.images]
     assert set(PICTURES.values()) <= set(images)
 
 

@@ -110,11 +110,7 @@ def test_the_digest_is_that_of_the_canonical_json() -> None:
     )
 
 
-@given(
-    st.dictionaries(
-        st.text(st.characters(codec="utf-8")), st.integers() | st.text(st.characters(codec="utf-8"))
-    )
-)
+@given(st.dictionaries(st.text(st.characters(codec="utf-8")), st.integers() | st.text(st.characters(codec="utf-8"))))
 def test_the_digest_survives_storing_and_reordering(facts: dict[str, Any]) -> None:
     stored = json.loads(json.dumps(dict(reversed(facts.items()))))
     assert check_digest(stored) == check_digest(facts)

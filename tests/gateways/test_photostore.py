@@ -65,9 +65,7 @@ def test_a_damaged_object_is_not_served_and_a_new_put_heals_it(store: FolderStor
     assert store.get(name) == b"photo"
 
 
-@pytest.mark.parametrize(
-    "name", ["", "..", "../../etc/passwd", "a" * 63, "A" * 64, "a" * 64 + "\n", "g" * 64]
-)
+@pytest.mark.parametrize("name", ["", "..", "../../etc/passwd", "a" * 63, "A" * 64, "a" * 64 + "\n", "g" * 64])
 def test_what_is_no_digest_is_missing_and_never_a_path(store: FolderStore, name: str) -> None:
     assert not store.has(name)
     for ask in (store.get, store.open_path):
@@ -112,9 +110,7 @@ def test_a_store_opens_from_its_url_even_with_spaces_and_chinese(tmp_path: Path)
     assert FolderStore(folder).has(name)
 
 
-@pytest.mark.parametrize(
-    "url", ["", "/srv/photos", "s3://bucket/x", "file://host/x", "file:photos", "file:///"]
-)
+@pytest.mark.parametrize("url", ["", "/srv/photos", "s3://bucket/x", "file://host/x", "file:photos", "file:///"])
 def test_an_url_that_cannot_work_is_refused_at_start(url: str) -> None:
     with pytest.raises(Misconfigured):
         open_store(url)

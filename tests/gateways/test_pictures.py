@@ -131,9 +131,7 @@ def test_the_four_types_are_taken_and_look_the_same(make: Callable[[Image.Image]
     assert distance(shown(clean), scene()) < 4
 
 
-@pytest.mark.parametrize(
-    "kind", ["GIF", "TIFF", "BMP", "ICO", "PDF", "EPS", "JPEG2000", "TGA", "PPM", "ICNS"]
-)
+@pytest.mark.parametrize("kind", ["GIF", "TIFF", "BMP", "ICO", "PDF", "EPS", "JPEG2000", "TGA", "PPM", "ICNS"])
 def test_other_types_are_refused_by_their_bytes(kind: str) -> None:
     assert refusal(encode(scene(128, 128), kind)) == "type_not_taken"
 
@@ -204,9 +202,7 @@ def test_the_pixel_limit_is_exact() -> None:
 
 def test_a_webp_canvas_is_measured_before_its_reader_makes_room() -> None:
     extended = b"VP8X" + struct.pack("<I", 10) + bytes(4) + (16382).to_bytes(3, "little") * 2
-    lossless = (
-        b"VP8L" + struct.pack("<I", 10) + b"\x2f" + (16382 | 16382 << 14).to_bytes(4, "little") + bytes(5)
-    )
+    lossless = b"VP8L" + struct.pack("<I", 10) + b"\x2f" + (16382 | 16382 << 14).to_bytes(4, "little") + bytes(5)
     lossy = b"VP8 " + struct.pack("<I", 10) + b"\x00\x00\x00\x9d\x01\x2a" + struct.pack("<HH", 16383, 16383)
     for body in (extended, lossless, lossy):
         body += bytes(64)
@@ -214,9 +210,7 @@ def test_a_webp_canvas_is_measured_before_its_reader_makes_room() -> None:
 
 
 @pytest.mark.parametrize(("make", "size"), [(encode, (1, 1)), (encode, (15, 400)), (heic, (12, 64))])
-def test_a_picture_of_almost_nothing_is_refused(
-    make: Callable[[Image.Image], bytes], size: tuple[int, int]
-) -> None:
+def test_a_picture_of_almost_nothing_is_refused(make: Callable[[Image.Image], bytes], size: tuple[int, int]) -> None:
     assert refusal(make(Image.new("RGB", size))) == "too_small"
 
 
@@ -236,9 +230,7 @@ def test_a_cut_jpeg_is_said_to_be_incomplete() -> None:
     assert refusal(whole[: len(whole) // 2]) == "truncated"
 
 
-@pytest.mark.parametrize(
-    "junk", [b"\xff\xd8\xff", b"\xff\xd8\xff\xe0" + bytes(9000), b"\x89PNG\r\n\x1a\n" + bytes(99)]
-)
+@pytest.mark.parametrize("junk", [b"\xff\xd8\xff", b"\xff\xd8\xff\xe0" + bytes(9000), b"\x89PNG\r\n\x1a\n" + bytes(99)])
 def test_a_start_without_a_picture_is_broken(junk: bytes) -> None:
     assert refusal(junk) in ("broken", "truncated")
 
@@ -258,9 +250,7 @@ def test_no_damage_escapes_as_anything_but_a_refusal(kind: str, chance: random.R
         assert picture.width >= 16 and picture.height >= 16
 
 
-_WHOLE = {kind: encode(scene(96, 64), kind) for kind in ("JPEG", "PNG", "WEBP")} | {
-    "HEIC": heic(scene(96, 64))
-}
+_WHOLE = {kind: encode(scene(96, 64), kind) for kind in ("JPEG", "PNG", "WEBP")} | {"HEIC": heic(scene(96, 64))}
 
 
 # --- upright, once -------------------------------------------------------------------------------------
@@ -349,10 +339,7 @@ def test_what_is_transparent_becomes_white() -> None:
     image.putalpha(0)
     for kind in ("PNG", "WEBP"):
         assert (
-            distance(
-                shown(rendition(encode(image, kind, lossless=True), 320)), Image.new("RGB", (9, 9), "white")
-            )
-            < 1
+            distance(shown(rendition(encode(image, kind, lossless=True), 320)), Image.new("RGB", (9, 9), "white")) < 1
         )
     assert_clean(rendition(_palette(scene()), 320))
 
@@ -410,9 +397,7 @@ def test_strips_make_the_same_picture_as_the_whole_would(side: int) -> None:
 def test_nothing_but_pixels_reaches_a_rendition() -> None:
     loaded = encode(
         scene(),
-        exif=exif_of(
-            taken="2026:06:01 08:00:00", gps={1: "N", 2: (30.0, 21.0, 0.0), 3: "E", 4: (112.0, 11.0, 0.0)}
-        ),
+        exif=exif_of(taken="2026:06:01 08:00:00", gps={1: "N", 2: (30.0, 21.0, 0.0), 3: "E", 4: (112.0, 11.0, 0.0)}),
         xmp=b"<x:xmpmeta SECRET http://ns.adobe.com/xap/1.0/>",
         comment=b"SECRET comment",
         icc_profile=b"SECRET",
@@ -442,9 +427,7 @@ def test_blocks_of_metadata_do_not_slow_or_swell_anything() -> None:
     plain = encode(scene())
     exif = b"".join(b"\xff\xe1\xff\xffExif\x00\x00" + bytes(65527) for _ in range(100))
     xmp = b"".join(b"\xff\xe1\xff\xffhttp://ns.adobe.com/xap/1.0/\x00" + b"x" * 65504 for _ in range(80))
-    icc = b"".join(
-        b"\xff\xe2\xff\xffICC_PROFILE\x00" + bytes((n % 255 + 1, 160)) + bytes(65519) for n in range(150)
-    )
+    icc = b"".join(b"\xff\xe2\xff\xffICC_PROFILE\x00" + bytes((n % 255 + 1, 160)) + bytes(65519) for n in range(150))
     for block in (exif, xmp, icc):
         data = plain[:2] + block + plain[2:]
         try:

@@ -162,9 +162,7 @@ def test_the_kernel_holds_the_child_to_its_limits(pool: Pool) -> None:
     pid = only(pool)
     assert resource.prlimit(pid, resource.RLIMIT_AS)[0] == ADDRESS_SPACE_BYTES
     assert resource.prlimit(pid, resource.RLIMIT_DATA)[0] == DATA_BYTES
-    assert (
-        resource.prlimit(pid, resource.RLIMIT_FSIZE)[0] == resource.prlimit(pid, resource.RLIMIT_CORE)[0] == 0
-    )
+    assert resource.prlimit(pid, resource.RLIMIT_FSIZE)[0] == resource.prlimit(pid, resource.RLIMIT_CORE)[0] == 0
     assert 0 < resource.prlimit(pid, resource.RLIMIT_CPU)[0] <= CPU_LIMIT_S + 60
 
 

@@ -13,9 +13,7 @@ from patrol.errors import BadInput, Malformed, TooMuch
 from patrol.gateways.decoding import POOL
 from patrol.gateways.pictures import SIMILAR_BITS, examine, hamming, rendition
 
-DATA = Path(
-    os.environ.get("PATROL_TEST_DATA") or Path(__file__).resolve().parents[2].parent / "shared" / "data"
-)
+DATA = Path(os.environ.get("PATROL_TEST_DATA") or Path(__file__).resolve().parents[2].parent / "shared" / "data")
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="PATROL_TEST_DATA: the real files are not here")
 
 HOSTILE = sorted(
@@ -78,10 +76,7 @@ def test_a_hostile_file_is_refused_or_comes_out_clean(path: Path) -> None:
     if sys.platform == "linux":
         for pid in POOL.children():
             status = Path(f"/proc/{pid}/status").read_text().splitlines()
-            assert (
-                next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) * 1024
-                <= 300_000_000
-            )
+            assert next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) * 1024 <= 300_000_000
 
 
 def test_the_hostile_folder_was_really_walked() -> None:
@@ -169,9 +164,7 @@ def test_the_other_hemisphere_is_read_as_written() -> None:
 
 
 def test_real_photos_keep_their_hash_through_saving_and_no_two_share_one() -> None:
-    files = sorted((DATA / "drone_rgb").rglob("*.[jJ]*")) + sorted(
-        (DATA / "gcp" / "phone_sandpit").glob("*.jpg")
-    )
+    files = sorted((DATA / "drone_rgb").rglob("*.[jJ]*")) + sorted((DATA / "gcp" / "phone_sandpit").glob("*.jpg"))
     assert len(files) >= 10
     hashes = []
     for path in files:

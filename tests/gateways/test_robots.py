@@ -50,9 +50,7 @@ def robot_at(server: RobotServer, brand: str, *, secret: str = "", limit_s: floa
 
 
 def message(brand: str, words: str = "单位：城管中队") -> Message:
-    (one,) = compose(
-        [Card("问题交办单 交办〔2026〕0012", (words,), "https://patrol.example/i/12", key="s12")], brand
-    )
+    (one,) = compose([Card("问题交办单 交办〔2026〕0012", (words,), "https://patrol.example/i/12", key="s12")], brand)
     return one
 
 
@@ -270,9 +268,7 @@ def test_a_certificate_nobody_signed_is_refused(tmp_path: Path) -> None:
         "fe80::1",
     ],
 )
-def test_a_vendors_name_that_leads_inside_is_not_called(
-    monkeypatch: pytest.MonkeyPatch, address: str
-) -> None:
+def test_a_vendors_name_that_leads_inside_is_not_called(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
     asked = []
 
     def lookup(host: str, port: int, *args: object, **kwargs: object) -> list[object]:
@@ -325,9 +321,7 @@ def test_a_listener_that_never_reads_is_slow() -> None:
         assert error.code == "slow" and time.monotonic() - began < 2.0
 
 
-def test_keys_and_secrets_are_nowhere_to_be_read(
-    server: RobotServer, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_keys_and_secrets_are_nowhere_to_be_read(server: RobotServer, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     for brand in BRANDS:
         robot = robot_at(server, brand, secret=SECRET, limit_s=0.4)

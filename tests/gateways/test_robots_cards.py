@@ -70,9 +70,7 @@ def test_no_card_is_lost_and_order_is_kept(brand: str, form: str, cards: list[Ca
 
 @pytest.mark.parametrize(("brand", "form"), FORMS)
 @given(cards=decks(long_words, most=3))
-def test_a_card_too_long_for_one_message_is_parted_between_characters(
-    brand: str, form: str, cards: list[Card]
-) -> None:
+def test_a_card_too_long_for_one_message_is_parted_between_characters(brand: str, form: str, cards: list[Card]) -> None:
     messages = check_laws(cards, brand, form)
     # Without the headings and the repeated titles, every character is there, in order.
     said = ""
@@ -120,13 +118,9 @@ def test_a_full_message_and_one_character_more() -> None:
 
 
 def test_one_card_reads_as_a_person_expects() -> None:
-    card = Card(
-        "问题交办单 交办〔2026〕0012", ("类别：漂浮垃圾", "校验码：7KQ2"), LINK, urgent=True, key="12"
-    )
+    card = Card("问题交办单 交办〔2026〕0012", ("类别：漂浮垃圾", "校验码：7KQ2"), LINK, urgent=True, key="12")
     (message,) = compose([card], "wecom")
-    assert message.content == (
-        "【巡护】【急】问题交办单 交办〔2026〕0012\n类别：漂浮垃圾\n校验码：7KQ2\n打开：" + LINK
-    )
+    assert message.content == ("【巡护】【急】问题交办单 交办〔2026〕0012\n类别：漂浮垃圾\n校验码：7KQ2\n打开：" + LINK)
     assert copied(card) == message.content
     two = compose([card, Card("销号反馈单", (), key="13")], "feishu")
     assert [message.keys for message in two] == [("12", "13")]
@@ -204,9 +198,7 @@ def test_text_stays_text(attack: str, brand: str, form: str) -> None:
             continue  # a link of ours is meant to be one
         assert not re.search(r"[@<>&`*_\[\]#~|\\]|://", shown)
         assert not _TLD.search(shown)
-        assert not re.search(
-            r"[\u200b-\u200f\u202a-\u202e\u2066-\u2069\x00-\x09\x0b-\x1f\x85\u2028\u2029]", shown
-        )
+        assert not re.search(r"[\u200b-\u200f\u202a-\u202e\u2066-\u2069\x00-\x09\x0b-\x1f\x85\u2028\u2029]", shown)
         assert shown.count("\n") <= 1 and not re.search(r"(?m)^[-+=]", shown)
 
 

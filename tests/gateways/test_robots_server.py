@@ -76,10 +76,7 @@ def test_at_twenty_a_minute_a_paced_robot_is_never_refused_and_merging_keeps_up(
         robot = WeCom("office", server.url("wecom"), near=True)
         pace = Pace(20)
         sent: list[datetime] = []
-        cards = [
-            Card(f"交办〔2026〕{n:04d}", ("类别：漂浮垃圾" * 8, "单位：城管" * 8), key=str(n))
-            for n in range(200)
-        ]
+        cards = [Card(f"交办〔2026〕{n:04d}", ("类别：漂浮垃圾" * 8, "单位：城管" * 8), key=str(n)) for n in range(200)]
         for message in compose(cards, "wecom"):
             now += timedelta(seconds=pace.wait_s(now, sent))
             robot.send(message, now=now)

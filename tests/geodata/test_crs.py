@@ -93,9 +93,7 @@ def test_nothing_is_shifted_outside_china() -> None:
     assert from_wgs84(2.35, 48.85, "gcj02") == (2.35, 48.85)
 
 
-@pytest.mark.parametrize(
-    "bad", [(math.nan, 30.0), (112.0, math.inf), (181.0, 30.0), (30.35, 112.18), (0.0, -91.0)]
-)
+@pytest.mark.parametrize("bad", [(math.nan, 30.0), (112.0, math.inf), (181.0, 30.0), (30.35, 112.18), (0.0, -91.0)])
 @pytest.mark.parametrize("crs", CRS_NAMES)
 def test_a_position_that_is_none_is_refused(bad: tuple[float, float], crs: str) -> None:
     for ask in (to_wgs84, from_wgs84):

@@ -21,9 +21,9 @@ def test_undistortion_agrees_with_opencv():
     pixels = np.random.default_rng(1).uniform((0, 0), (5280, 3956), (500, 2))
     matrix = np.array([[focal, 0, centre[0]], [0, focal, centre[1]], [0, 0, 1]])
     exact = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 200, 1e-12)
-    expected = cv2.undistortPointsIter(
-        pixels[:, None, :], matrix, np.array(LENS), np.eye(3), np.eye(3), exact
-    ).reshape(-1, 2)
+    expected = cv2.undistortPointsIter(pixels[:, None, :], matrix, np.array(LENS), np.eye(3), np.eye(3), exact).reshape(
+        -1, 2
+    )
     assert np.abs(undistort((pixels - centre) / focal, LENS) - expected).max() < 1e-8
 
 
@@ -83,9 +83,7 @@ def test_focal_lengths_follow_the_decoder_not_exif():
 
 def test_micrometres_in_the_pixel_field_are_not_believed():
     # A thermal camera writes CalibratedFocalLength=9100 for a 9.1 mm lens before 640 pixels.
-    thermal = frame(
-        width_px=640, height_px=512, model="M3T", focal_mm=9.1, focal_35mm=40.0, calibrated_focal_px=9100.0
-    )
+    thermal = frame(width_px=640, height_px=512, model="M3T", focal_mm=9.1, focal_35mm=40.0, calibrated_focal_px=9100.0)
     camera = camera_for(thermal)
     assert camera is not None and camera.source == "sensor_table"
     assert camera.fx_px == pytest.approx(758.3, abs=0.1)

@@ -38,9 +38,7 @@ def aimed(pitch_deg: float, distance_m: float, **facts) -> FrameMeta:
     reach = distance_m * math.cos(math.radians(pitch_deg))
     yaw = math.radians(30.0)
     lon, lat = to_lonlat(*HERE, np.array([[reach * math.sin(yaw), reach * math.cos(yaw)]]))[0].tolist()
-    return replace(
-        FRAME, gimbal_pitch_deg=pitch_deg, laser=Laser(lon, lat, None, distance_m, "Normal"), **facts
-    )
+    return replace(FRAME, gimbal_pitch_deg=pitch_deg, laser=Laser(lon, lat, None, distance_m, "Normal"), **facts)
 
 
 def codes(answer: dict) -> list[str]:

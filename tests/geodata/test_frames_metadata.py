@@ -50,9 +50,7 @@ def packet(inner: str) -> bytes:
     ).encode()
 
 
-def jpeg(
-    xmp: bytes = b"", exif: dict[int, object] | None = None, gps: dict[int, object] | None = None
-) -> bytes:
+def jpeg(xmp: bytes = b"", exif: dict[int, object] | None = None, gps: dict[int, object] | None = None) -> bytes:
     """A small DJI photograph; the JFIF header that Pillow writes is taken out, as the camera has none."""
     tags = Image.Exif()
     for key, value in {0x010F: "DJI", 0x0110: "FC330", 0x0131: "v01.23.4920", **(exif or {})}.items():
@@ -210,9 +208,7 @@ def test_half_an_attitude_is_none():
     assert meta.gimbal_pitch_deg is None and codes(meta) == ["attitude_implausible"]
 
 
-BOMB = (
-    b'<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]><x:xmpmeta xmlns:x="a">&b;</x:xmpmeta>'
-)
+BOMB = b'<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]><x:xmpmeta xmlns:x="a">&b;</x:xmpmeta>'
 
 
 @pytest.mark.parametrize(

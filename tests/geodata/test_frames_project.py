@@ -37,9 +37,7 @@ def rotation(axis: str, angle_deg: float) -> np.ndarray:
     )
 
 
-def oracle(
-    camera: Camera, pose: Pose, pixel: tuple[float, float], ground_z: float
-) -> tuple[float, float] | None:
+def oracle(camera: Camera, pose: Pose, pixel: tuple[float, float], ground_z: float) -> tuple[float, float] | None:
     """North-east-down by matrices: body x looks forward, y right, z down, then meet the plane down = drop."""
     body = np.array([1.0, (pixel[0] - camera.cx_px) / camera.fx_px, (pixel[1] - camera.cy_px) / camera.fy_px])
     turn = rotation("z", pose.yaw_deg) @ rotation("y", pose.pitch_deg) @ rotation("x", pose.roll_deg)

@@ -23,9 +23,7 @@ LASER = ROOT / "drone_lrf" / "H20N_DJI_0006_R.JPG"
 BEACH = ROOT / "drone_rgb" / "brighton_beach"
 RESAVED = {"DJI_0026.JPG", "DJI_0027.JPG", "DJI_0028.JPG"}
 
-pytestmark = pytest.mark.skipif(
-    not LASER.exists(), reason="PATROL_TEST_DATA names no folder with real frames"
-)
+pytestmark = pytest.mark.skipif(not LASER.exists(), reason="PATROL_TEST_DATA names no folder with real frames")
 
 
 def claims(path: Path) -> dict[str, float]:
@@ -52,9 +50,7 @@ def independent(told: dict[str, float], x: float, y: float, focal: float, height
     """East and north of a pixel's ground point by rotation matrices in north-east-down."""
     yaw, pitch, roll = (math.radians(told[f"Gimbal{name}Degree"]) for name in ("Yaw", "Pitch", "Roll"))
     about_z = np.array([[math.cos(yaw), -math.sin(yaw), 0], [math.sin(yaw), math.cos(yaw), 0], [0, 0, 1]])
-    about_y = np.array(
-        [[math.cos(pitch), 0, math.sin(pitch)], [0, 1, 0], [-math.sin(pitch), 0, math.cos(pitch)]]
-    )
+    about_y = np.array([[math.cos(pitch), 0, math.sin(pitch)], [0, 1, 0], [-math.sin(pitch), 0, math.cos(pitch)]])
     about_x = np.array([[1, 0, 0], [0, math.cos(roll), -math.sin(roll)], [0, math.sin(roll), math.cos(roll)]])
     north, east, down = about_z @ about_y @ about_x @ np.array([focal, x, y])
     return np.array([east, north]) * height / down
@@ -159,8 +155,7 @@ def test_a_turned_frame_disagrees_so_its_warning_is_deserved():
     turned, clean = BEACH / "DJI_0027.JPG", BEACH / "DJI_0020.JPG"
     finder = cv2.SIFT_create(nfeatures=3000)
     (keys_a, marks_a), (keys_b, marks_b) = (
-        finder.detectAndCompute(cv2.imread(str(path), cv2.IMREAD_REDUCED_GRAYSCALE_4), None)
-        for path in (turned, clean)
+        finder.detectAndCompute(cv2.imread(str(path), cv2.IMREAD_REDUCED_GRAYSCALE_4), None) for path in (turned, clean)
     )
     pairs = [a for a, b in cv2.BFMatcher().knnMatch(marks_a, marks_b, k=2) if a.distance < 0.6 * b.distance]
     here = np.array([keys_a[pair.queryIdx].pt for pair in pairs]) * 4

@@ -44,9 +44,7 @@ def _zip(shp: Path, *without: str) -> Path:
 
 def _same_as_bundled(features: list[Any]) -> None:
     assert [feature.properties["code"] for feature in features] == ["G1", "G2", "G3", "G4", "G5"]
-    assert [feature.properties["community"] for feature in features] == [
-        grid.community for grid in PLACE.grids
-    ]
+    assert [feature.properties["community"] for feature in features] == [grid.community for grid in PLACE.grids]
     for feature, grid in zip(features, PLACE.grids, strict=True):
         here, there = feature.shape.centroid, grid.polygon.centroid
         assert distance_m(here.x, here.y, there.x, there.y) < 0.1
@@ -176,9 +174,7 @@ def test_features_without_a_number_get_one_and_it_is_said(tmp_path: Path) -> Non
     for item in points["features"]:
         item["properties"] = {"NAME": item["properties"]["name"]}
     (tmp_path / "p.json").write_text(json.dumps(points), "utf-8")
-    done = import_layer(
-        tmp_path / "p.json", "outfalls", "wgs84", Path(shutil.copytree(PLACE.folder, tmp_path / "c"))
-    )
+    done = import_layer(tmp_path / "p.json", "outfalls", "wgs84", Path(shutil.copytree(PLACE.folder, tmp_path / "c")))
     assert any("编号" in note for note in done.notes)
     assert [outfall.code for outfall in Place.open(tmp_path / "c").outfalls][:2] == ["PK01", "PK02"]
     assert check(tmp_path / "c") == []

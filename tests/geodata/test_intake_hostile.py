@@ -75,9 +75,7 @@ def _vrt(source: str) -> str:
 
 
 @pytest.mark.parametrize("name", ["a.geojson", "a.vrt", "a.shp", "a.gpkg", "a.kml", "a.json"])
-def test_a_virtual_dataset_reads_no_file_and_calls_nobody(
-    tmp_path: Path, listener: Listener, name: str
-) -> None:
+def test_a_virtual_dataset_reads_no_file_and_calls_nobody(tmp_path: Path, listener: Listener, name: str) -> None:
     (tmp_path / "secret.csv").write_text(f"x,y,v\n1,2,{SECRET}\n")
     for source in (str(tmp_path / "secret.csv"), f"/vsicurl/http://127.0.0.1:{listener.port}/a.csv"):
         (tmp_path / name).write_text(_vrt(source))
@@ -183,13 +181,9 @@ def _coordinates(text: str) -> str:
         "<kml>" + "<Placemark/>" * 300_000 + "</kml>",
         "<kml>" + "<a>" * 1_300_000,
         KML.format(
-            "<Placemark><LineString><coordinates>"
-            + "1,2 " * 900_000
-            + "</coordinates></LineString></Placemark>"
+            "<Placemark><LineString><coordinates>" + "1,2 " * 900_000 + "</coordinates></LineString></Placemark>"
         ),
-        KML.format(
-            "<Placemark><Point><coordinates>" + "1," * 1_900_000 + "</coordinates></Point></Placemark>"
-        ),
+        KML.format("<Placemark><Point><coordinates>" + "1," * 1_900_000 + "</coordinates></Point></Placemark>"),
         "<kml>" + " " * 5_000_000 + "</kml>",
     ],
     ids=["elements", "placemarks", "depth", "vertices", "numbers", "bytes"],
@@ -323,9 +317,7 @@ def test_geopackage_with_too_many_rows(package: Path) -> None:
     base = sqlite3.connect(package)
     triggers = [row[0] for row in base.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")]
     base.close()
-    double = (
-        "INSERT INTO outfalls (geom, code, name) SELECT geom, code || hex(randomblob(8)), name FROM outfalls"
-    )
+    double = "INSERT INTO outfalls (geom, code, name) SELECT geom, code || hex(randomblob(8)), name FROM outfalls"
     _run(package, *(f"DROP TRIGGER {name}" for name in triggers), *[double] * 13)
     assert _refused(package, "outfalls") == {"too-much"}
 

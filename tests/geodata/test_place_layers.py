@@ -62,9 +62,7 @@ def test_an_empty_collection() -> None:
 
 @pytest.mark.parametrize("feature", [None, "a", [], 1, {"type": "Point"}])
 def test_a_feature_that_is_none(feature: Any) -> None:
-    assert _codes(json.dumps({"type": "FeatureCollection", "features": [feature]}).encode()) == {
-        "bad-geojson"
-    }
+    assert _codes(json.dumps({"type": "FeatureCollection", "features": [feature]}).encode()) == {"bad-geojson"}
 
 
 def test_a_feature_without_a_shape() -> None:
@@ -88,9 +86,9 @@ def test_shapes_that_are_not_sound_name_layer_feature_and_point() -> None:
     assert (fault.code, fault.where) == ("self-crossing", "water 第 1 个要素 点 (112.175, 30.355)")
     assert "交叉" in fault.sentence
     assert _codes(_water(SQUARE, OUTSIDE)) == {"hole-outside"}
-    assert _codes(_water(SQUARE, HOLE, HOLE)) == {"duplicate-rings"} or _codes(
-        _water(SQUARE, HOLE, HOLE)
-    ) == {"self-crossing"}
+    assert _codes(_water(SQUARE, HOLE, HOLE)) == {"duplicate-rings"} or _codes(_water(SQUARE, HOLE, HOLE)) == {
+        "self-crossing"
+    }
     assert _codes(_water(SQUARE[:2])) == {"too-few-points"}
     assert _codes(_water([SQUARE[0], SQUARE[1], SQUARE[0], SQUARE[0]])) == {"too-few-points"}
     assert _codes(_water(SQUARE[:-1])) == {"open-ring"}
@@ -104,9 +102,7 @@ def test_a_shell_and_a_hole_both_wrong_are_both_named() -> None:
     assert len(_faults(_water(bow, HOLE[:-1]))) == 2
 
 
-@pytest.mark.parametrize(
-    "kind", ["GeometryCollection", "CircularString", "CurvePolygon", "LineString", "", None, 7]
-)
+@pytest.mark.parametrize("kind", ["GeometryCollection", "CircularString", "CurvePolygon", "LineString", "", None, 7])
 def test_the_wrong_kind_of_shape(kind: Any) -> None:
     assert _codes(_file({"type": kind, "coordinates": SQUARE})) == {"wrong-geometry"}
 
@@ -136,9 +132,7 @@ def test_metres_declared_as_degrees_and_the_other_way_round() -> None:
     assert _codes(_water(metres)) == {"crs-mismatch"}
     [feature] = read_geojson(_water(metres), "water", "EPSG:4546")
     assert 112.1 < feature.shape.centroid.x < 112.3
-    said = json.loads(_water(SQUARE)) | {
-        "crs": {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::4547"}}
-    }
+    said = json.loads(_water(SQUARE)) | {"crs": {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::4547"}}}
     assert _codes(json.dumps(said).encode()) == {"crs-mismatch"}
     said["crs"]["properties"]["name"] = "urn:ogc:def:crs:OGC:1.3:CRS84"
     assert len(read_geojson(json.dumps(said).encode(), "water")) == 1
@@ -197,9 +191,7 @@ def test_any_geometry_is_read_or_refused_but_never_a_crash(coordinates: Any) -> 
             assert all(math.isfinite(value) for feature in features for value in feature.shape.bounds)
 
 
-@given(
-    st.lists(st.tuples(st.floats(112.0, 113.0), st.floats(30.0, 31.0)), min_size=1, max_size=8, unique=True)
-)
+@given(st.lists(st.tuples(st.floats(112.0, 113.0), st.floats(30.0, 31.0)), min_size=1, max_size=8, unique=True))
 def test_what_is_written_reads_back(points: list[tuple[float, float]]) -> None:
     features = [
         {"type": "Feature", "properties": {"code": f"P{n}", "name": "排口"},

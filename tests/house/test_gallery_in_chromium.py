@@ -82,9 +82,7 @@ def chromium() -> Iterator[Any]:
 def test_gallery_runs_clean_in_chromium(chromium: Any, address: str, name: str, width: int) -> None:
     tab = chromium.new_page(viewport={"width": width, "height": 900})
     said: list[str] = []
-    tab.on(
-        "console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None
-    )
+    tab.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
     tab.on("pageerror", lambda fault: said.append(str(fault)))
     tab.on("requestfailed", lambda request: said.append(request.url))
     asked: list[str] = []
@@ -138,9 +136,7 @@ def test_a_clock_turns_amber_then_red_and_speaks_once_each(chromium: Any, addres
 
 
 @pytest.mark.browser
-def test_pressing_the_button_names_every_missing_thing_and_focuses_the_first(
-    chromium: Any, address: str
-) -> None:
+def test_pressing_the_button_names_every_missing_thing_and_focuses_the_first(chromium: Any, address: str) -> None:
     tab = chromium.new_page()
     tab.goto(f"{address}/components")
     tab.click("#step-assign button[type=submit]")

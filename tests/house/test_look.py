@@ -47,11 +47,7 @@ def contrast(one: str, other: str) -> float:
 
 
 TEXT_PAIRS = [
-    *[
-        (ink, ground)
-        for ink in ("ink", "ink2", "ink3")
-        for ground in ("surface", "paper", "sunken", "raised")
-    ],
+    *[(ink, ground) for ink in ("ink", "ink2", "ink3") for ground in ("surface", "paper", "sunken", "raised")],
     *[("accent", ground) for ground in ("surface", "paper", "soft", "raised")],
     *[("ink", "soft"), ("ink2", "soft"), ("ink3", "soft"), ("onaccent", "accent"), ("surface", "ink")],
     *[("late", "surface"), ("late", "paper"), ("late", "latesoft"), ("onlate", "late")],
@@ -139,9 +135,7 @@ def test_every_icon_a_template_or_script_names_is_in_the_sprite() -> None:
 
 
 def test_every_kind_state_and_time_has_an_icon() -> None:
-    kinds = {
-        getattr(row, "code", row) for row in (PROBLEMS.values() if isinstance(PROBLEMS, dict) else PROBLEMS)
-    }
+    kinds = {getattr(row, "code", row) for row in (PROBLEMS.values() if isinstance(PROBLEMS, dict) else PROBLEMS)}
     times = ["not_started", "running", "soon", "late", "paused", "met", "met_late", "exempt", "estimated"]
     wanted = (
         {f"kind-{kind}" for kind in kinds}

@@ -106,9 +106,7 @@ def test_no_template_source_carries_styles_handlers_or_foreign_hosts() -> None:
         assert not re.search(r"\sstyle=|\son[a-z]+=|https?://", text), file.name
     for file in [*(ASSETS / "css").glob("*.css"), *(ASSETS / "js").glob("*.js")]:
         text = file.read_text("utf-8").replace("http://www.w3.org/2000/svg", "")
-        assert not re.search(r"https?://|@import|innerHTML|outerHTML|insertAdjacentHTML|\beval\(", text), (
-            file.name
-        )
+        assert not re.search(r"https?://|@import|innerHTML|outerHTML|insertAdjacentHTML|\beval\(", text), file.name
 
 
 def test_every_macro_file_says_its_inputs_at_its_top() -> None:
@@ -122,9 +120,7 @@ def test_every_macro_file_says_its_inputs_at_its_top() -> None:
         assert {name for name in inner - helpers if f"{name}(" not in top} == set(), file.name
 
 
-@pytest.mark.parametrize(
-    "hostile", ["<img src=x onerror=alert(1)>", '"><script>alert(1)</script>', "' onfocus='x"]
-)
+@pytest.mark.parametrize("hostile", ["<img src=x onerror=alert(1)>", '"><script>alert(1)</script>', "' onfocus='x"])
 def test_words_of_people_stay_words(hostile: str, macros: Macros) -> None:
     clock = {"zh": hostile, "status": "late", "left_s": -5, "due": hostile, "more": hostile}
     issue = {
@@ -164,9 +160,7 @@ def test_words_of_people_stay_words(hostile: str, macros: Macros) -> None:
 
 
 @given(
-    places=st.lists(
-        st.tuples(st.integers(0, 2900), st.sampled_from(["left", "middle", "right"]), st.booleans())
-    ),
+    places=st.lists(st.tuples(st.integers(0, 2900), st.sampled_from(["left", "middle", "right"]), st.booleans())),
     width=st.sampled_from([320, 900]),
 )
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -337,9 +337,7 @@ def test_junk_in_a_cell_is_a_finding_not_a_crash(town: Town) -> None:
                     try:
                         base.execute(f"UPDATE {table} SET {name} = ? WHERE id = ?", (junk, kept[0]))
                         if isinstance(junk, bytes):  # as text that is no UTF-8
-                            base.execute(
-                                f"UPDATE {table} SET {name} = CAST({name} AS TEXT) WHERE id = ?", kept[:1]
-                            )
+                            base.execute(f"UPDATE {table} SET {name} = CAST({name} AS TEXT) WHERE id = ?", kept[:1])
                     except sqlite3.IntegrityError:
                         continue
                     assert not check(station).ok, (table, name, junk)

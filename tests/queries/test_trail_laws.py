@@ -44,9 +44,7 @@ class TestHistories:
 
     @given(tellings)
     @hypothesis_settings(max_examples=40)
-    def test_whole_histories_verify(
-        self, station: Station, told: list[tuple[str, dict[str, Any], bool]]
-    ) -> None:
+    def test_whole_histories_verify(self, station: Station, told: list[tuple[str, dict[str, Any], bool]]) -> None:
         tell(station, told)
         report = check(station)
         assert report.broken == []
@@ -115,9 +113,7 @@ def edit(base: sqlite3.Connection, random: Random) -> Any:
 def cut(base: sqlite3.Connection, subject: str, seq: int) -> Any:
     """Cut a chain from a line on and put its head right; only what left the house can tell."""
     gone = base.execute("SELECT * FROM trail WHERE subject = ? AND seq >= ?", (subject, seq)).fetchall()
-    head = base.execute(
-        "SELECT seq, mac FROM trail WHERE subject = ? AND seq = ?", (subject, seq - 1)
-    ).fetchone()
+    head = base.execute("SELECT seq, mac FROM trail WHERE subject = ? AND seq = ?", (subject, seq - 1)).fetchone()
     base.execute("DELETE FROM trail WHERE subject = ? AND seq >= ?", (subject, seq))
     if not subject.startswith("issue:"):  # other chains are not anchored: the head row is all there is
 

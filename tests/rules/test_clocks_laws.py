@@ -117,9 +117,7 @@ def test_used_and_left_are_limit_and_extensions(marks: list[Mark], now: datetime
         assert (seen.used_s, seen.left_s, seen.limit_s) == (0, 0, 0)
         return
     stop_at = min((m.at for m in marks if m.kind == "stop" and start.at <= m.at <= now), default=now)
-    added = sum(
-        m.limit.seconds(CALENDAR) for m in marks if m.kind == "extend" and m.limit and m.at <= stop_at
-    )
+    added = sum(m.limit.seconds(CALENDAR) for m in marks if m.kind == "extend" and m.limit and m.at <= stop_at)
     assert seen.used_s + seen.left_s == seen.limit_s == start.limit.seconds(CALENDAR) + added
 
 
@@ -210,9 +208,7 @@ def test_overlapping_suspends_of_one_cause_are_their_union_too(
 ) -> None:
     marks = [m for a, b in spans for m in (Mark("pause", a), Mark("resume", b))]
     apart = [
-        m
-        for i, (a, b) in enumerate(spans)
-        for m in (Mark("pause", a, cause=str(i)), Mark("resume", b, cause=str(i)))
+        m for i, (a, b) in enumerate(spans) for m in (Mark("pause", a, cause=str(i)), Mark("resume", b, cause=str(i)))
     ]
     assert read([start, *marks], CALENDAR, BEYOND) == read([start, *apart], CALENDAR, BEYOND)
 
@@ -232,9 +228,7 @@ def watch(marks: Sequence[Mark], wakings: Sequence[datetime]) -> list[tuple[str,
 
 @settings(max_examples=200)
 @given(histories(), st.lists(times, max_size=12))
-def test_the_same_rungs_go_out_however_often_the_worker_woke(
-    marks: list[Mark], wakings: list[datetime]
-) -> None:
+def test_the_same_rungs_go_out_however_often_the_worker_woke(marks: list[Mark], wakings: list[datetime]) -> None:
     """One that slept throughout catches up exactly, each once, stamped with the time it was due."""
     awake = watch(marks, [*wakings, BEYOND])
     asleep = watch(marks, [BEYOND])
@@ -303,9 +297,7 @@ def test_the_first_due_never_moves(marks: list[Mark]) -> None:
 
 
 @given(st.sampled_from(sorted(CLOCKS)), times, st.booleans(), st.booleans())
-def test_urgent_or_switched_clocks_start_at_once(
-    name: str, at: datetime, urgent: bool, all_hours: bool
-) -> None:
+def test_urgent_or_switched_clocks_start_at_once(name: str, at: datetime, urgent: bool, all_hours: bool) -> None:
     limit = CLOCKS[name].limit or Limit(24, "hours")
     mark = CLOCKS[name].start(at, urgent=urgent, all_hours=all_hours, limit=limit)
     begins_at = read([mark], CALENDAR, at).begins_at

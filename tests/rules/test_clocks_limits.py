@@ -117,9 +117,7 @@ def test_an_import_moves_no_due_that_rests_on_known_days() -> None:
     move = move_to(marks, CALENDAR, changed, at(23, 16))
     assert (move.adopts, move.moved) == (False, False)
     assert move_to([start(23, 15, 1, "hours")], CALENDAR, changed, at(23, 15)).adopts  # nothing changes
-    assert move_to(
-        [start(23, 9, 1, "working_days"), Mark("pause", at(23, 10))], CALENDAR, changed, at(23, 12)
-    ).adopts
+    assert move_to([start(23, 9, 1, "working_days"), Mark("pause", at(23, 10))], CALENDAR, changed, at(23, 12)).adopts
     over = [start(23, 9, 1, "hours"), Mark("stop", at(23, 9, 30))]
     assert not move_to(over, CALENDAR, changed, at(23, 12)).adopts
 

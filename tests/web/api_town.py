@@ -78,9 +78,7 @@ class Api:
             more["json"] = body
         return self.call("POST", path, role, **more)
 
-    def step(
-        self, number: str, verb: str, role: str, body: dict[str, Any] | None = None, **more: Any
-    ) -> TestResponse:
+    def step(self, number: str, verb: str, role: str, body: dict[str, Any] | None = None, **more: Any) -> TestResponse:
         more.setdefault("version", self.town.issue(number).version)
         return self.post(f"/api/v1/issues/{number}/steps/{verb}", body or {}, role, **more)
 

@@ -123,10 +123,12 @@ def test_a_link_carries_any_filter_whole(api: Api, monkeypatch: pytest.MonkeyPat
 def test_the_list_and_the_single_issue_agree_on_scope(api: Api) -> None:
     town = api.town
     made = [town.to_assigned(chainage_m=at) for at in (300, 1240, 2200)]
+    acceptor = api.actor("unit", unit="agriculture").person_id
     with api.station.work(SYSTEM) as work:
         issues = {issue.number: issue for issue in work.session.query(m.Issue)}
         issues[made[1]].lead_unit, issues[made[1]].assisting = "construction", ["water"]
         issues[made[2]].lead_unit, issues[made[2]].assisting = "construction", ["water2"]
+        issues[made[0]].acceptor_id = acceptor
     callers: list[dict[str, Any]] = [
         {"role": role} for role in rights.ROLES if rights.ROLES[role].view in ("full", "work")
     ]

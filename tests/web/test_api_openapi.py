@@ -112,9 +112,15 @@ def values(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
         inner = {name: values(each) for name, each in schema.get("properties", {}).items()}
         coordinates = st.recursive(st.floats() | st.integers() | st.text(max_size=3), st.lists, max_leaves=12)
         free = st.dictionaries(st.text(max_size=8), st.booleans() | coordinates, max_size=3)
-        polygon = st.fixed_dictionaries({"type": st.sampled_from(["Polygon", "MultiPolygon", "x"]), "coordinates": coordinates})
+        polygon = st.fixed_dictionaries(
+            {"type": st.sampled_from(["Polygon", "MultiPolygon", "x"]), "coordinates": coordinates}
+        )
         return st.fixed_dictionaries(inner) if inner else free | polygon
-    plain = {"integer": st.integers(), "number": st.floats(allow_nan=False, allow_infinity=False), "boolean": st.booleans()}
+    plain = {
+        "integer": st.integers(),
+        "number": st.floats(allow_nan=False, allow_infinity=False),
+        "boolean": st.booleans(),
+    }
     return plain[str(kind)]
 
 
@@ -129,7 +135,9 @@ def test_a_short_storm_of_made_up_requests_finds_no_500(api: Api) -> None:
     for ops in body["paths"].values():
         for operation in ops.values():
             for parameter in operation.get("parameters", []):
-                known = {"issue": number, "clue": weak, "request_id": 1, "number": "JB-2026-0001-1"}.get(parameter["name"])
+                known = {"issue": number, "clue": weak, "request_id": 1, "number": "JB-2026-0001-1"}.get(
+                    parameter["name"]
+                )
                 if known is not None and parameter["in"] == "path":
                     parameter["schema"] = {"enum": [known]}
     schema = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", api.app)

@@ -57,9 +57,7 @@ def test_sixteen_at_once_are_one_report(api: Api, role: str | None) -> None:
 
 
 def test_sixteen_at_once_with_a_photo_keep_one_photo(api: Api) -> None:
-    sent = form(
-        {"report": {"client_id": new_id(), "kind": "sewage", "position": api.town.at()}}, [picture(3)]
-    )
+    sent = form({"report": {"client_id": new_id(), "kind": "sewage", "position": api.town.at()}}, [picture(3)])
     answers = at_once(lambda: api.call("POST", "/api/v1/reports", "grid", **sent))
     assert sorted(answer.status_code for answer in answers) == [200] * (MANY - 1) + [201]
     assert api.count(m.Photo) == 1 and len(list(api.station.store.digests())) == 1
@@ -70,9 +68,7 @@ def test_the_key_may_stand_in_the_header_and_must_agree(api: Api) -> None:
     first = api.post("/api/v1/reports", body, "grid", headers={"Idempotency-Key": key})
     again = api.post("/api/v1/reports", body, "grid", headers={"Idempotency-Key": f'"{key.upper()}"'})
     assert (first.status_code, again.status_code) == (201, 200) and first.json == again.json
-    differs = api.post(
-        "/api/v1/reports", {**body, "client_id": new_id()}, "grid", headers={"Idempotency-Key": key}
-    )
+    differs = api.post("/api/v1/reports", {**body, "client_id": new_id()}, "grid", headers={"Idempotency-Key": key})
     assert codes(problem(differs, 422)) == {"ids_differ"}
     assert api.count(m.Sighting) == 1
 
@@ -93,9 +89,7 @@ def test_the_order_of_keys_does_not_matter(api: Api) -> None:
     body = {"client_id": new_id(), "kind": "sewage", "words": "黑水", "position": api.town.at()}
     first = api.post("/api/v1/reports", body, "grid")
     turned = dict(reversed(body.items()))
-    again = api.call(
-        "POST", "/api/v1/reports", "grid", data=json.dumps(turned), content_type="application/json"
-    )
+    again = api.call("POST", "/api/v1/reports", "grid", data=json.dumps(turned), content_type="application/json")
     assert again.status_code == 200 and again.json == first.json
 
 
@@ -141,9 +135,7 @@ def test_every_detection_is_answered_by_itself(api: Api) -> None:
     far = detection(api, position={"lon": 112.30, "lat": 30.35, "crs": "wgs84"})
     late = detection(api, 900, seen_at="2026-11-23T10:00:00+08:00")
     twice = {**strong, "score": 0.5}
-    items = batch(
-        strong, weak, far, "text", {"kind": "sewage"}, late, detection(api, 700, kind="nonsense"), twice
-    )
+    items = batch(strong, weak, far, "text", {"kind": "sewage"}, late, detection(api, 700, kind="nonsense"), twice)
     answer = api.post("/api/v1/detections", items, "drone")
     assert answer.status_code == 207
     told = answer.json["results"]
@@ -157,9 +149,7 @@ def test_every_detection_is_answered_by_itself(api: Api) -> None:
         "/detections/4/score",
     }
     assert told[5]["errors"][0]["code"] == "in_future"
-    assert all(
-        any("\u4e00" <= c <= "\u9fff" for c in f["sentence"]) for one in told[2:] for f in one["errors"]
-    )
+    assert all(any("\u4e00" <= c <= "\u9fff" for c in f["sentence"]) for one in told[2:] for f in one["errors"])
     assert api.count(m.Sighting) == 2
 
 
@@ -168,9 +158,7 @@ def test_a_batch_sent_again_adds_only_what_is_new(api: Api) -> None:
     first = api.post("/api/v1/detections", batch(one), "drone").json["results"]
     again = api.post("/api/v1/detections", batch(one, two), "drone").json["results"]
     assert [item["status"] for item in again] == [200, 201]
-    assert {k: v for k, v in again[0].items() if k != "status"} == {
-        k: v for k, v in first[0].items() if k != "status"
-    }
+    assert {k: v for k, v in again[0].items() if k != "status"} == {k: v for k, v in first[0].items() if k != "status"}
     changed = api.post("/api/v1/detections", batch({**one, "score": 0.96}), "drone").json["results"][0]
     assert changed["status"] == 409 and changed["code"] == "clash"
     assert api.count(m.Sighting) == 2

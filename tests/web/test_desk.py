@@ -150,7 +150,9 @@ def test_a_stale_form_keeps_its_words_and_says_who_changed_it(office: Desk, town
     assert fresh is not None and int(fresh[1]) == town.issue(number).version
     town.step(number, "assign", town.person("office", name="环保办丁"), lead_unit="water")
     page = office.step(number, "assign", 412, version=fresh[1], lead_unit="sanitation", words="我写的要求")
-    assert "环保办丁" in page and "我写的要求" in page and 'action="/desk/issues/' + number + '/steps/assign"' not in page
+    assert (
+        "环保办丁" in page and "我写的要求" in page and 'action="/desk/issues/' + number + '/steps/assign"' not in page
+    )
 
 
 def test_a_second_press_does_nothing_twice(office: Desk, town: Town) -> None:
@@ -189,7 +191,18 @@ def test_a_final_step_asks_once(town: Town, app: Flask) -> None:
 def test_issue_page_explains_every_clock_and_filters_the_trail(office: Desk, town: Town) -> None:
     number = town.to_rectified()
     page = office.get(f"/desk/issues/{number}")
-    for words in ("时限怎么算的", "中间停过", "8 工作时", "用 ", "推送", "签收", "到场", "整改", "验收", "轮到 环保办验收"):
+    for words in (
+        "时限怎么算的",
+        "中间停过",
+        "8 工作时",
+        "用 ",
+        "推送",
+        "签收",
+        "到场",
+        "整改",
+        "验收",
+        "轮到 环保办验收",
+    ):
         assert words in page
     assert "收到照片" not in page and "收到照片" in office.get(f"/desk/issues/{number}?trail=all")
     assert office.get(f"/desk/issues/{number}?trail=push").count("<li><time") == 0

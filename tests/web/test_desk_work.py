@@ -157,7 +157,9 @@ def test_the_head_names_an_acting_head_who_then_closes(head: Desk, office: Desk,
     acting = office.town.person("office", name="环保办甲")
     page = head.post("/desk/people/delegate", {"to": "", "from_on": "", "to_on": "2026-11-30"}, 422)
     assert "没写从哪天" in page and "没选代行人" in page and 'value="2026-11-30"' in page
-    page = head.post("/desk/people/delegate", {"to": str(acting.person_id), "from_on": "2026-11-23", "to_on": "2027-03-01"}, 422)
+    page = head.post(
+        "/desk/people/delegate", {"to": str(acting.person_id), "from_on": "2026-11-23", "to_on": "2027-03-01"}, 422
+    )
     assert "最长 31 天" in page
     head.post("/desk/people/delegate", {"to": str(acting.person_id), "from_on": "2026-11-23", "to_on": "2026-11-25"})
     with town.station.look() as look:
@@ -170,7 +172,9 @@ def test_the_head_names_an_acting_head_who_then_closes(head: Desk, office: Desk,
 
 def test_an_acting_head_sees_what_he_may_decide(head: Desk, office: Desk, town: Town) -> None:
     number = town.to_supervised()
-    town.step(number, "extend", town.person("unit", unit="water"), reason="水位高", by={"amount": 2, "unit": "working_hours"})
+    town.step(
+        number, "extend", town.person("unit", unit="water"), reason="水位高", by={"amount": 2, "unit": "working_hours"}
+    )
     assert "没有等您批的" in office.get("/desk/requests")
     acting = town.person("office", name="环保办甲")
     head.post("/desk/people/delegate", {"to": str(acting.person_id), "from_on": "2026-11-23", "to_on": "2026-11-24"})

@@ -337,9 +337,7 @@ def test_bad_envelopes() -> None:
         pytest.param([[[True, 1]] * 4], "bad_outline", id="true"),
         pytest.param([[SQUARE[0], SQUARE[2], SQUARE[1], SQUARE[3], SQUARE[0]]], "crossed_outline", id="B112"),
         pytest.param([[SQUARE[0]] * 5], "crossed_outline", id="one-point"),
-        pytest.param(
-            [[[30.3, 112.2], [30.4, 112.2], [30.4, 112.3], [30.3, 112.2]]], "maybe_swapped", id="swap"
-        ),
+        pytest.param([[[30.3, 112.2], [30.4, 112.2], [30.4, 112.3], [30.3, 112.2]]], "maybe_swapped", id="swap"),
         pytest.param([[[181, 1], [182, 1], [182, 2], [181, 1]]], "out_of_range", id="range"),
         pytest.param([SQUARE * 500], "too_many", id="B113"),
     ],

@@ -42,9 +42,7 @@ def test_a_tip_leaves_no_track(client: FlaskClient, log_stream: io.StringIO) -> 
     where = {"REMOTE_ADDR": MARKER}
     body = {"words": f"{AGENT} words", "contact": {"phone": "13912345678"}}
     for index in range(20):
-        client.post(
-            "/report?q=MarkerQuery", data="words=MarkerWords", headers=caller | FORM, environ_base=where
-        )
+        client.post("/report?q=MarkerQuery", data="words=MarkerWords", headers=caller | FORM, environ_base=where)
         client.post("/api/v1/reports?q=MarkerQuery", json=body, headers=caller, environ_base=where)
         client.post("/api/v1/reports", data="{MarkerWords", headers=caller, environ_base=where)
         client.get("/tips/MarkerCode", headers=caller, environ_base=where)
@@ -56,9 +54,7 @@ def test_a_tip_leaves_no_track(client: FlaskClient, log_stream: io.StringIO) -> 
         assert mark not in text, mark
 
 
-def test_a_known_caller_is_noted_with_address_and_without_query(
-    client: FlaskClient, log_stream: io.StringIO
-) -> None:
+def test_a_known_caller_is_noted_with_address_and_without_query(client: FlaskClient, log_stream: io.StringIO) -> None:
     headers = {"Authorization": "Bearer s3cret", "User-Agent": AGENT}
     client.get("/i/7?x=MarkerQuery", headers=headers, environ_base={"REMOTE_ADDR": MARKER})
     line = json.loads(log_stream.getvalue())

@@ -66,9 +66,7 @@ def test_hostile_files_as_evidence_are_refused_or_cleaned(api: Api, data_files: 
 
 
 @pytest.mark.parametrize("role", [None, "grid"])
-def test_hostile_files_with_a_report_are_refused_or_cleaned(
-    api: Api, data_files: Path, role: str | None
-) -> None:
+def test_hostile_files_with_a_report_are_refused_or_cleaned(api: Api, data_files: Path, role: str | None) -> None:
     for index, path in enumerate(hostile_files(data_files)):
         before, began = api.kept(), time.monotonic()
         position = api.town.at(100 + 80 * (index % 33))
@@ -157,9 +155,7 @@ def test_mpo_is_taken_and_upright(api: Api, data_files: Path) -> None:
             wanted = ImageOps.exif_transpose(image).convert("RGB")
         told = api.photo(number, "during", "grid", path.read_bytes(), {})
         assert told.status_code == 201
-        shown = clean(
-            api.get(f"/api/v1/issues/{number}/photos/{told.json['photo_id']}?size=640", "office").data
-        )
+        shown = clean(api.get(f"/api/v1/issues/{number}/photos/{told.json['photo_id']}?size=640", "office").data)
         assert max(shown.size) == 640 and alike(shown, wanted) < 6
         taken += 1
     assert taken >= 1

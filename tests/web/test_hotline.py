@@ -76,6 +76,7 @@ def test_the_form_follows_speech_and_keeps_the_policy(operator: Desk) -> None:
     assert page.count("<h1") == 1 and not re.search(r"\sstyle=|\son[a-z]+=|(src|href)=\"(https?:)?//", page)
     assert "data-strip" in page and "河尺" in page
     assert 'href="/hotline" aria-current="page"' in page
+    assert 'action="/signout"' in page
 
 
 def test_a_chainage_gives_the_place_the_code_and_the_words_to_read_back(operator: Desk, station: Station) -> None:

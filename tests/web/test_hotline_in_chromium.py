@@ -100,7 +100,7 @@ def test_a_press_on_map_or_strip_is_a_place(tab: Any, station: Station) -> None:
     tab.locator("[name=place_words]").fill("")
     tab.locator("label.pick").nth(4).click()
     with tab.expect_navigation():
-        tab.locator("button[type=submit]").last.click()
+        tab.locator("#hotline button[type=submit]").click()
     with station.look() as look:
         row = look.session.scalars(select(m.Sighting)).one()
     assert (row.kind, row.lon) == ("solid_waste", pytest.approx(float(lon), abs=1e-6))
@@ -110,6 +110,6 @@ def test_what_is_missing_is_named_and_focused(tab: Any) -> None:
     tab.locator("[name=place_words]").fill("K9+900")
     assert "超出本河段" in tab.locator("[data-where-note]").inner_text()
     tab.locator("[name=place_words]").fill("")
-    tab.locator("button[type=submit]").last.click()
+    tab.locator("#hotline button[type=submit]").click()
     assert tab.locator(".missing li").count() == 2
     assert tab.evaluate("document.activeElement.name") == "place_words"

@@ -220,9 +220,7 @@ def test_changed_bytes_never_crash(data: st.DataObject) -> None:
     )
     raw = bytearray(small)
     for _ in range(data.draw(st.integers(1, 4))):
-        raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(
-            st.sampled_from([0, 10, 13, 34, 45, 59, 255])
-        )
+        raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.sampled_from([0, 10, 13, 34, 45, 59, 255]))
     try:
         send(bytes(raw))
     except PatrolError as refused:

@@ -62,7 +62,9 @@ class Street:
 
     town: Town
 
-    def phone(self, role: str, *, unit: str | None = None, grids: frozenset[str] | None = None, name: str | None = None) -> Phone:
+    def phone(
+        self, role: str, *, unit: str | None = None, grids: frozenset[str] | None = None, name: str | None = None
+    ) -> Phone:
         station = self.town.station
         who = self.town.person(role, unit=unit, grids=grids, name=name)
         value = uuid.uuid4().hex
@@ -72,7 +74,9 @@ class Street:
             work.session.add(account)
             work.session.flush()
             ends = work.now.replace(year=work.now.year + 1)
-            work.session.add(m.SignIn(digest=people.digest(value), account_id=account.id, made_at=work.now, ends_at=ends))
+            work.session.add(
+                m.SignIn(digest=people.digest(value), account_id=account.id, made_at=work.now, ends_at=ends)
+            )
         client = create_app(station).test_client()
         client.set_cookie(access.COOKIE, value, domain="localhost")
         return Phone(client, who)
@@ -151,7 +155,9 @@ def test_everything_missing_is_named_at_once_and_nothing_is_kept(street: Street)
 def test_without_scripts_the_page_comes_back_with_values_and_photos_kept(street: Street) -> None:
     town, grid = street.town, street.phone("grid")
     number = town.to_assigned()
-    answer = grid.take(number, "supervise", {"words": "约 20 平方米", "position": "K1+240 左岸"}, (picture(6),), script=False)
+    answer = grid.take(
+        number, "supervise", {"words": "约 20 平方米", "position": "K1+240 左岸"}, (picture(6),), script=False
+    )
     page = answer.get_data(as_text=True)
     assert answer.status_code == 422
     assert "缺核实结果" in page and "约 20 平方米" in page and 'value="K1+240 左岸"' in page and "已传到" in page
@@ -175,7 +181,10 @@ def test_the_same_send_again_does_nothing_twice(street: Street) -> None:
 
 def test_out_of_scope_and_absent_are_the_same_404(street: Street) -> None:
     number = street.town.to_assigned()
-    for phone in (street.phone("unit", unit="sanitation"), street.phone("grid", grids=frozenset({"G1"}), name="西门网格员")):
+    for phone in (
+        street.phone("unit", unit="sanitation"),
+        street.phone("grid", grids=frozenset({"G1"}), name="西门网格员"),
+    ):
         assert number not in phone.get("/phone")
         hidden, absent = (phone.client.get(f"/phone/issues/{each}") for each in (number, "TH-2026-9999"))
         assert hidden.status_code == absent.status_code == 404
@@ -247,12 +256,17 @@ def test_a_grid_sees_no_channel_and_no_time_before_the_first_slip(street: Street
 def test_a_quick_report_names_every_gap_and_opens_an_issue(street: Street) -> None:
     town, grid = street.town, street.phone("grid")
     client_id = str(uuid.uuid4())
-    assert faults(grid.post("/phone/report", {"client_id": client_id})) == ["还没选：是什么。", "还没有位置：打开定位，或填桩号、地名。"]
+    assert faults(grid.post("/phone/report", {"client_id": client_id})) == [
+        "还没选：是什么。",
+        "还没有位置：打开定位，或填桩号、地名。",
+    ]
     fields = {"client_id": client_id, "kind": "solid_waste", "words": "一堆砖头", **here(town, 900)}
     answer = grid.post("/phone/report", fields, (picture(10),))
     assert answer.status_code == 200 and answer.json["issue"]
     assert grid.post("/phone/report", fields, (picture(10),)).json == answer.json
-    volunteer = street.phone("volunteer").post("/phone/report", {**fields, "client_id": str(uuid.uuid4()), "words": "砖头"})
+    volunteer = street.phone("volunteer").post(
+        "/phone/report", {**fields, "client_id": str(uuid.uuid4()), "words": "砖头"}
+    )
     assert volunteer.status_code == 200 and volunteer.json["issue"] is None
 
 

@@ -159,7 +159,10 @@ def ways_in(work: Work, person_id: int | None = None) -> list[tuple[int, list[st
     accounts = select(m.Account.person_id, m.Account.roles, m.Account.unit).where(m.Account.active.is_(True))
     tokens = select(m.Token.person_id, m.Token.role, m.Token.unit).where(m.Token.revoked_at.is_(None))
     if person_id is not None:
-        accounts, tokens = accounts.where(m.Account.person_id == person_id), tokens.where(m.Token.person_id == person_id)
+        accounts, tokens = (
+            accounts.where(m.Account.person_id == person_id),
+            tokens.where(m.Token.person_id == person_id),
+        )
     ways = [(who, list(roles), unit) for who, roles, unit in work.session.execute(accounts)]
     return ways + [(who, [role], unit) for who, role, unit in work.session.execute(tokens)]
 

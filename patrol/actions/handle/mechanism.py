@@ -121,9 +121,7 @@ def _check_who(work: Work, issue: m.Issue, row: Step) -> None:
 
 def _check_state(issue: m.Issue, row: Step) -> None:
     if issue.state not in row.from_:
-        raise WrongStep(
-            f"这件已是{STATES[issue.state]}，不能再{row.zh}。", step=row.verb, state=issue.state
-        )
+        raise WrongStep(f"这件已是{STATES[issue.state]}，不能再{row.zh}。", step=row.verb, state=issue.state)
 
 
 def _read(allowed: tuple[str, ...], body: Mapping[str, Any]) -> dict[str, Any]:
@@ -229,7 +227,11 @@ def refuse(work: Work, request_id: int, body: Mapping[str, Any], version: int | 
     if request.approval == "office_day":
         # a reporter is turned away by two persons: the first says so, another confirms
         if request.decider_id is None:
-            request.decider_id, request.words, request.version = work.actor.person_id, extra["words"], request.version + 1
+            request.decider_id, request.words, request.version = (
+                work.actor.person_id,
+                extra["words"],
+                request.version + 1,
+            )
             work.tell("refusal_asked", issue, request=request.id, step=request.step, words=extra["words"])
             return Result(issue, request)
         if request.decider_id == work.actor.person_id:

@@ -403,4 +403,3 @@ def _appeal(doing: Doing) -> Done:
                 clock.exempt = True
         flag(issue, "exempt")
     return Done("appealed", {"against": against, "outcome": "upheld"})
-
