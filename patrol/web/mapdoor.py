@@ -36,13 +36,15 @@ def show_map() -> str:
         body, more = rows.listing(look, rows.Filter()) if staff else rows.public_listing(look, rows.Filter())
         listed = [_row(look, feature) for feature in body["features"]]
     states = _states(staff)
+    # two filters side by side must not say the same words
+    words = lifecycle.STATES if staff else PUBLIC_STATES_ZH | {"verified": "验收好了"}
     return render_template(
         "pages/map.html", parts=_Parts.of(map_parts(place.place)), marks=[_mark(row) for row in listed if row["chainage_m"] is not None],
         listed=listed, more=more, staff=staff, river=river,
         live=bool(who.roles & LIVE), states=states, langs=language.choices(), signed_in=bool(who.roles),
         kinds=[{"code": row.code, "zh": language.gettext(row.zh if staff else row.plain_zh)}
                for row in PROBLEMS.values() if staff or row.public],
-        state_words={code: language.gettext(lifecycle.STATES[code] if staff else PUBLIC_STATES_ZH[code]) for code in states},
+        state_words={code: language.gettext(words[code]) for code in states},
         schematic=place.place.schematic,
     )  # fmt: skip
 
