@@ -23,7 +23,7 @@ def _knob(default: Any, zh: str, *, secret: bool = False, check: str = "") -> An
 class Settings:
     """The knobs. Paths are absolute after `read`; empty strings mean "derive from `data`"."""
 
-    data: Path = _knob(Path("data"), "数据文件夹：数据库、照片、密钥都在这里")
+    data: Path = _knob(Path("data"), "数据文件夹：数据库、照片、密钥都在这里")  # noqa: RUF009  # makes a field()
     database_url: str = _knob("", "数据库；空着就用数据文件夹里的 SQLite", secret=True)
     broker_url: str = _knob("memory://", "消息中间件；memory:// 是单机，另可 amqp:// 或 redis://", secret=True)
     photos_url: str = _knob("", "照片存放处；空着就用数据文件夹下的 photos", secret=False)

@@ -8,7 +8,7 @@ from flask import Flask, request
 
 from patrol.queries.words import shown
 from patrol.station import Station
-from patrol.web import desk_take, desk_work, hotline, language, mapdoor, phone, public, signin
+from patrol.web import desk_shell, desk_take, desk_work, hotline, language, mapdoor, phone, public, signin
 
 
 def install_pages(app: Flask, station: Station) -> None:
@@ -20,7 +20,8 @@ def install_pages(app: Flask, station: Station) -> None:
                 "path": request.path}  # fmt: skip
 
     app.register_blueprint(phone.bp)
-    assert desk_take.bp is desk_work.bp  # one blueprint, its doors in several files
-    app.register_blueprint(desk_work.bp)
+    for doors in (desk_take, desk_work):
+        assert doors.__name__  # one blueprint, its doors in several files: importing them registers their routes
+    app.register_blueprint(desk_shell.bp)
     for bp in (public.bp, signin.bp, hotline.bp, mapdoor.bp):
         app.register_blueprint(bp)
