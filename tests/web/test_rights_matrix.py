@@ -431,6 +431,22 @@ def test_a_public_box_is_judged_by_the_mark_it_shows(api: Api) -> None:
     assert api.get(f"{LIST}?bbox={tiny}").json["features"] == [] or abs(mark[0] - issue.lon) < 1e-5
 
 
+def test_an_issue_left_with_tips_alone_is_public_no_more(api: Api) -> None:
+    """Splitting the drone's sighting off leaves only the tip behind; merging the two brings it back."""
+    number = api.town.report("tip", words=WORDS).issue.number
+    frame = api.town.report("drone", score=0.95)
+    assert frame.issue.number == number and frame.joined
+    assert api.town.issue(number).tips_only is False
+    body = {"sightings": [frame.sighting.ref], "reason": "两件事", "kind": "solid_waste"}
+    assert api.step(number, "split", "office", body).status_code == 200
+    child = "TH-2026-0002"
+    assert (api.town.issue(number).tips_only, api.town.issue(child).tips_only) == (True, False)
+    assert api.step(child, "merge", "office", {"parent": number, "reason": "是一件"}).status_code == 200
+    assert api.town.issue(number).tips_only is False
+    assert api.step(child, "unmerge", "office", {"reason": "还是两件"}).status_code == 200
+    assert (api.town.issue(number).tips_only, api.town.issue(child).tips_only) == (True, False)
+
+
 def test_month_is_the_month_on_the_wall(api: Api) -> None:
     """Found at 07:30 on the first of a month here, still the last of the month before in UTC."""
     api.station.clock.at = datetime.fromisoformat("2026-12-01T07:30:00+08:00")  # type: ignore[attr-defined]

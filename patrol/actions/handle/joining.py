@@ -18,7 +18,7 @@ from patrol.actions.handle.steps import Doing, Done, begin_receive, flag, reopen
 from patrol.actions.report import lock, open_issue
 from patrol.errors import BadInput, Fault, WrongStep
 from patrol.rules import clocks as law
-from patrol.rules import lifecycle
+from patrol.rules import lifecycle, rights
 from patrol.rules.clocks import Limit, Mark
 from patrol.rules.problems import PROBLEMS
 from patrol.station import Work
@@ -66,6 +66,14 @@ def _change_kind(doing: Doing, kind: str) -> None:
         clocks.mark(work, rectify, Mark("rebase", work.now, limit=chosen, why="更正种类"))
 
 
+def _recount(work: Work, *issues: m.Issue) -> None:
+    """Whether only tips speak for an issue, after sightings came or went: such an issue is not public until closed."""
+    for issue in issues:
+        channels = work.session.scalars(select(m.Sighting.channel).where(m.Sighting.issue_id == issue.id)).all()
+        if channels:
+            issue.tips_only = rights.TIP_CHANNELS.issuperset(channels)
+
+
 @step("split")
 def _split(doing: Doing) -> Done:
     work, issue = doing.work, doing.issue
@@ -81,6 +89,7 @@ def _split(doing: Doing) -> Done:
         row.issue_id = child.id
         for photo in work.session.scalars(select(m.Photo).where(m.Photo.sighting_id == row.id)):
             photo.issue_id = child.id
+    _recount(work, issue, child)
     _inherit(doing, child)
     return Done("split", {"child": child.number, "sightings": [row.id for row in rows]})
 
@@ -131,7 +140,7 @@ def _merge(doing: Doing) -> Done:
         sighting.issue_id = parent.id
     for photo in photos:
         photo.issue_id = parent.id
-    parent.tips_only = parent.tips_only and child.tips_only
+    _recount(work, parent)
     child.merged_from, child.parent_id = child.state, parent.id
     moved: dict[str, Any] = {"sightings": [row.id for row in sightings], "photos": [row.id for row in photos]}
     rebased = _take_earlier_due(work, parent, child)
@@ -218,6 +227,7 @@ def _unmerge(doing: Doing) -> Done:
     back = child.merged_from
     child.parent_id, child.merged_from, child.ended_at = None, None, None
     unflag(child, "moved")
+    _recount(work, parent, child)
     _give_back(work, moved)
     work.tell("unmerged", parent, moves=True, child=child.number)
     return Done("unmerged", {"parent": parent.number, "back_to": back}, to=back)
