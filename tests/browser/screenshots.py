@@ -12,7 +12,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -29,6 +28,7 @@ from patrol import serve
 from patrol.demo import load
 from patrol.settings import Settings
 from patrol.station import Station
+from tests.faults.house import until
 
 OUT = Path(__file__).parents[2] / "docs" / "screenshots"
 WIDTHS = {390: 844, 1280: 800}
@@ -112,11 +112,7 @@ def served(settings: Settings) -> Iterator[str]:
     }  # fmt: skip
     process = subprocess.Popen([sys.executable, "-m", "patrol", "serve"], env=environ, stdout=subprocess.DEVNULL)
     try:
-        until_s = time.monotonic() + 60
-        while not _answers(settings.address):
-            if process.poll() is not None or time.monotonic() > until_s:
-                raise SystemExit("the station did not start")
-            time.sleep(0.2)
+        until(lambda: _answers(settings.address), 60)
         yield settings.address
     finally:
         process.terminate()
