@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from patrol import models as m
 from patrol.actions import clocks, followup
@@ -154,10 +155,7 @@ def test_sweeping_tells_one_errand_a_hearer_and_rung(law: LawTown) -> None:
     followup.sweep(law.station)
     followup.sweep(law.station)
     with law.station.look() as look:
-        query = select(m.Errand.event, m.Errand.group, m.Errand.facts["clock_id"].as_integer(), func.count())
-        rows = look.session.execute(
-            query.where(m.Errand.event.in_(RUNGS)).group_by(
-                m.Errand.event, m.Errand.group, m.Errand.facts["clock_id"].as_integer()
-            )
-        ).all()
-    assert rows and all(count == 1 for *_, count in rows)
+        owed = Counter(
+            (e.event, e.group, e.facts["clock_id"]) for e in look.session.query(m.Errand) if e.event in RUNGS
+        )
+    assert owed and set(owed.values()) == {1}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from datetime import timedelta
+from random import Random
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -37,7 +38,6 @@ FORWARD = {  # state -> the row that leads on, by whom
     "transferred": ("reopen", "office"),
 }
 DEEDS = ["go on"] * 6 + ["take"] * 6 + ["decide"] * 4 + ["meddle", "photograph", "see", "review", "time", "time"]
-pick = st.integers(0, 10_000)
 WALK_LIMITS = settings(
     max_examples=400 if FULL else 14,
     stateful_step_count=60 if FULL else 26,
@@ -65,7 +65,7 @@ class Steps(RuleBasedStateMachine):
         self.law.empty()
         self.actors = settle_in(self.law, WAYS)
         self.unit = unit
-        self.holds = Invariants(self.law)
+        self.holds, self.throws = Invariants(self.law), 0
         self.law.report(channel=channel, kind=kind)
         self.law.report(channel="hotline", kind=kind)
         self.law.report(channel="grid", kind=kind, chainage_m=1700)
@@ -116,15 +116,14 @@ class Steps(RuleBasedStateMachine):
             if self._try(prepare) and self._step(number, name, actor, body[0]):
                 return
 
-    @rule(
-        deed=st.sampled_from(DEEDS),
-        who=pick,
-        which=pick,
-        n=pick,
-        name=st.sampled_from(list(STEPS)),
-        hours=st.sampled_from([0.2, 1, 3, 9, 30, 24 * 8, 24 * 100]),
-    )
-    def something_happens(self, deed: str, who: int, which: int, n: int, name: str, hours: float) -> None:
+    @rule(dice=st.integers(0, 2**32 - 1))
+    def something_happens(self, dice: int) -> None:
+        """One throw decides what, who, where and with what: mixed, so that a repeated number repeats no deed."""
+        self.throws += 1
+        throw = Random(f"{dice} {self.throws}")
+        deed, name = throw.choice(DEEDS), throw.choice(list(STEPS))
+        who, which, n = (throw.randrange(10_000) for _ in range(3))
+        hours = throw.choice([0.2, 1, 3, 9, 30, 24 * 8, 24 * 100])
         match deed:
             case "go on":
                 self.go_on(who, which, minutes=1 + n % 90, steps=1 + n % 3)
@@ -171,14 +170,6 @@ class Steps(RuleBasedStateMachine):
             body[0].pop(names[drop % len(names)])
         self._step(number, name, actor, body[0])
 
-    @rule(
-        who=pick,
-        which=pick,
-        stage=st.sampled_from(sorted(set(PHOTO_STAGES) - {"frame", "report"})),
-        away_m=st.sampled_from([0, 0, 400]),
-        hours_ago=st.sampled_from([0, 0, 30]),
-        seed=st.integers(1, 6),
-    )
     def photograph(self, who: int, which: int, stage: str, away_m: int, hours_ago: int, seed: int) -> None:
         """Anybody sends a photo: here or elsewhere, now or old, perhaps one that was sent before."""
         number, actor = self._issue(which), self._actor(who)
@@ -256,4 +247,4 @@ def test_the_law_holds_whatever_people_do(tmp_path_factory: pytest.TempPathFacto
     with open_station(tmp_path_factory.mktemp("machine"), PATROL_PHOTOS_PER_ISSUE="2000") as station:
         Steps.law, Steps.taken = LawTown(station), 0
         run_state_machine_as_test(Steps, settings=WALK_LIMITS)
-    assert Steps.taken >= (4000 if FULL else 60), "the walk refused almost everything: it tells nothing"
+    assert Steps.taken >= (4000 if FULL else 120), "the walk refused almost everything: it tells nothing"
