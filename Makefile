@@ -18,12 +18,14 @@ INSTALL := $(UV) pip install --python $(BIN)/python --constraints constraints.tx
 SOURCES := pyproject.toml constraints.txt build_assets.py package.json package-lock.json
 RUN := $(VENV)/.ready-to-run
 DEV := $(VENV)/.ready-to-test
-PLAIN := not services and not browser
+PLAIN := not services and not browser and not faults
+# a file to a core: what a file shares, it shares in one process
+CORES := -n auto --dist loadfile
 # rooms whose tests touch no database: another one tells nothing new
 PURE := rules geodata gateways house
 export PYTHONUTF8 := 1
 
-.PHONY: help demo test test-services test-faults check screenshots bench constraints clean
+.PHONY: help demo test test-services test-faults test-faults-tenth check screenshots bench constraints clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name does; do \
@@ -33,13 +35,16 @@ demo: $(RUN) ## sample place, a believable week, web and worker; prints address,
 	@exec $(BIN)/patrol demo
 
 test: $(DEV) ## all tests that need no server and no browser, on the embedded database
-	@$(BIN)/python -m pytest -m "$(PLAIN)" $(ARGS)
+	@$(BIN)/python -m pytest $(CORES) -m "$(PLAIN)" $(ARGS)
 
 test-services: $(DEV) ## PostgreSQL, RabbitMQ, Redis and the browser; installs or names what is missing
-	@.ci/services $(BIN)/python -m pytest tests $(addprefix --ignore=tests/,$(PURE)) $(ARGS)
+	@.ci/services $(BIN)/python -m pytest $(CORES) -m "not faults" tests $(addprefix --ignore=tests/,$(PURE)) $(ARGS)
 
-test-faults: $(DEV) ## the long fault runs, whole (hours); `make test` runs a seeded tenth
-	@PATROL_FULL=1 $(BIN)/python -m pytest tests/faults -m faults -s $(ARGS)
+test-faults-tenth: $(DEV) ## a seeded tenth of the fault runs, as .ci/run makes them
+	@$(BIN)/python -m pytest -m faults -s $(ARGS)
+
+test-faults: $(DEV) ## the long fault runs, whole (an hour or so)
+	@PATROL_FULL=1 $(BIN)/python -m pytest -m faults -s $(ARGS)
 
 check: $(DEV) ## format, lint, types, import contracts
 	@$(BIN)/ruff format --check .
