@@ -364,6 +364,28 @@ def test_the_work_view_tells_nothing_of_the_source(api: Api, caller: Caller) -> 
     assert all("flags" not in photo and "sha256" not in photo for photo in shown["photos"])
 
 
+@pytest.mark.parametrize("role", ["unit", "grid", "volunteer", "reward", "admin", None])
+def test_no_page_tells_the_source_to_those_who_may_not_know(api: Api, role: str | None) -> None:
+    """Every page a caller may open, as HTML: no tip's words or place, no photo that was not released to it."""
+    thing, other, _ = town_of_two(api)
+    with api.station.look() as look:
+        hidden = {photo.ref for photo in look.session.query(m.Photo).filter(m.Photo.released.is_(False))
+                  if photo.stage in ("check", "report")}  # fmt: skip
+    opened = 0
+    for row in PAGES:
+        if row.method != "GET":
+            continue
+        for one in (thing, other):
+            answer = api.get(path_of_page(row, one), role)
+            opened += answer.status_code == 200
+            text = answer.get_data(as_text=True)
+            for mark in (WORDS, PLACE, BEFORE, *hidden):
+                assert mark not in text, (row.path, mark)
+            if role not in ("unit", "grid") and answer.status_code == 200:
+                assert thing.issue not in text and other.issue not in text, row.path
+    assert opened >= 5
+
+
 def test_printed_slips_tell_no_time_of_finding(api: Api) -> None:
     """Neither the frozen facts nor the captions under the photos, nor a clock that only tips have."""
     thing, _, _ = town_of_two(api)
