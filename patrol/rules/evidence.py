@@ -473,11 +473,14 @@ def _send_back_photo(case: Case) -> str | None:
     return None if any(p.stage == "send_back" for p in case.new_photos) else "缺不合格的照片。"
 
 
+@_need("office_is_the_unit", refuses=True)
+def _office_is_the_unit(case: Case) -> str | None:
+    return None if case.lead_is_office else "责任单位不是环保办，由环保办人员验收，不用另指定。"
+
+
 @_need("acceptor")
 def _acceptor(case: Case) -> str | None:
     named = case.body.get("acceptor")
-    if not case.lead_is_office:
-        return "责任单位不是环保办，由环保办人员验收，不用另指定。"
     if named not in case.other_units:
         return "缺验收人，或这个人不是外单位的。"
     if named in (case.submitter, case.actor):
@@ -565,7 +568,7 @@ def _own_photo_if_seen_again(case: Case) -> str | None:
     return None
 
 
-@_need("seen_again_if_verified")
+@_need("seen_again_if_verified", refuses=True)
 def _seen_again_if_verified(case: Case) -> str | None:
     if case.state == "verified" and not case.still_visible:
         return "已验收的，只有又被看到的才能退回；要重办请销号后重开。"

@@ -186,7 +186,7 @@ STEPS: dict[str, Step] = {
              needs=("seen_again_if_verified", "reason", "send_back_photo"), fields=("reason",), slip="supervision",
              clocks=("stop:accept", "cancel:close", "again:rectify"), stage="send_back", button="退回整改"),
         Step("name_acceptor", "指定验收人", "Name acceptor", ("rectified",), None, ("chief",),
-             needs=("acceptor",), fields=("acceptor",), button="指定验收人"),
+             needs=("office_is_the_unit", "acceptor"), fields=("acceptor",), button="指定验收人"),
         Step("verify", "验收合格", "Verify", ("rectified",), "verified", ("office", "office_head", "chief", "named"),
              needs=("may_verify", "four_eyes_verify", "checklist", "manifest", "has_before_and_after", "not_still_visible",
                     "own_photo_if_flagged"),

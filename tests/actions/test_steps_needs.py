@@ -192,6 +192,7 @@ LACKING: dict[str, Any] = {
     "after_photo_new": to(new_photos=(photo("after", UNIT, -61),), photos=(photo("before", GRID, -90),)),
     "seen_again_if_verified": to(state="verified"),
     "send_back_photo": NO_NEW,
+    "office_is_the_unit": to(lead_is_office=False),
     "acceptor": said(acceptor=CHIEF),
     "may_verify": to(roles=frozenset({"chief"}), actor=CHIEF),
     "four_eyes_verify": to(submitter=OFFICE),
@@ -272,7 +273,7 @@ def test_everything_missing_is_named_at_once() -> None:
         ("confirm_push", {"roles": frozenset({"chief", "office"}), "assigner": OFFICE}, "not_assigner"),
         ("suspend", {"body": {"condition": "works", "review_on": date(2027, 2, 22)}}, "review_on"),
         ("extend", {"asked_s": 0}, "extension_size"),
-        ("name_acceptor", {"lead_is_office": False}, "acceptor"),
+        ("name_acceptor", {"lead_is_office": False}, "office_is_the_unit"),
         ("name_acceptor", {"other_units": frozenset()}, "acceptor"),
         ("handle_here", {"area_m2": 21.0}, "kind_here"),
         (
