@@ -12,6 +12,7 @@ import io
 import json
 import random
 import time
+import uuid
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,12 +42,11 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Api, dict[s
     """One town for the whole catalogue: every case must leave it as it was."""
     folder = tmp_path_factory.mktemp("bad")
     values = {"PATROL_DATA": str(folder / "data"), "PATROL_FREE_DISK_MB": "1"}
-    base = None
+    base, schema = None, ""
     if url := database_url():
-        schema = "bad_catalogue"
+        schema = "bad" + uuid.uuid4().hex[:12]
         base = Station.open(Settings.read({"PATROL_DATABASE_URL": url}, data=folder / "boot"))
         with base.engine.begin() as connection:
-            connection.execute(text(f"DROP SCHEMA IF EXISTS {schema} CASCADE"))
             connection.execute(text(f"CREATE SCHEMA {schema}"))
         values["PATROL_DATABASE_URL"] = f"{url}{'&' if '?' in url else '?'}options=-csearch_path%3D{schema}"
     station = Station.open(Settings.read(values), clock=SetClock())
@@ -56,7 +56,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Api, dict[s
     station.close()
     if base is not None:
         with base.engine.begin() as connection:
-            connection.execute(text("DROP SCHEMA bad_catalogue CASCADE"))
+            connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
         base.close()
 
 
