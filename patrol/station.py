@@ -25,6 +25,7 @@ from sqlalchemy import Engine, create_engine, event, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from geodata.errors import GeoError
 from geodata.place import Place
 from patrol import models as m
 from patrol.errors import Misconfigured, NoRoom, PatrolError
@@ -105,7 +106,10 @@ class Station:
 
     @cached_property
     def place(self) -> Place:
-        return Place.open(self.settings.place)
+        try:
+            return Place.open(self.settings.place)
+        except GeoError as error:
+            raise Misconfigured(f"地点 {self.settings.place} 打不开：{error.sentence}", error.code) from error
 
     @cached_property
     def robots(self) -> RobotFile:

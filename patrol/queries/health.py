@@ -39,7 +39,12 @@ def _not_resting(look: Work) -> Any:
         .group_by(m.Send.group)
         .having(func.count() >= max(1, look.settings.robot_pace // 2))
     )
-    return m.Errand.group.is_(None) | (m.Errand.group.not_in(resting) & m.Errand.group.not_in(paced))
+    # a robot that is slow but being spoken to right now holds its group; that is work getting done
+    held = select(m.Errand.group).where(
+        m.Errand.state == "claimed", m.Errand.lease_until > look.now, m.Errand.group.is_not(None)
+    )
+    free = m.Errand.group.not_in(resting) & m.Errand.group.not_in(paced) & m.Errand.group.not_in(held)
+    return m.Errand.group.is_(None) | free
 
 
 def probe(work: Work) -> None:
