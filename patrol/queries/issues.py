@@ -411,9 +411,13 @@ WORK_EVENTS = frozenset({
 WORK_FACTS = ("step", "from", "to", "reason", "words", "slip", "lead_unit", "round", "by", "finding")
 
 
+LAST_ID = 2**31 - 1  # what an id's column can hold
+
+
 def changes(work: Work, since: int) -> dict[str, Any]:
     """What changed in scope after a cursor, longest ago first: issues with their version, and the next cursor."""
     newest = func.max(m.Trail.id)
+    since = min(since, LAST_ID)  # "from now on" may be asked with any large number
     query = (
         select(m.Issue.number, m.Issue.version, m.Issue.state, newest)
         .join(m.Trail, m.Trail.issue_id == m.Issue.id)
