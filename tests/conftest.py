@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -14,11 +15,26 @@ from sqlalchemy import create_engine, text
 
 from patrol.settings import Settings
 from patrol.station import Station
+from tests.chromium import launched
 
 settings.register_profile("patrol", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 settings.load_profile("patrol")
 
 MONDAY = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)  # Mon 09:00 in Shanghai
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever opens a browser is marked so: `make test` must pass where there is none."""
+    for item in items:
+        if "chromium" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """A Chromium that the tests of one file share; using it marks a test `browser`."""
+    with launched() as browser:
+        yield browser
 
 
 class SetClock:

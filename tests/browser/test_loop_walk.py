@@ -4,7 +4,6 @@ close, three papers. Every page is watched for other hosts and for refused conte
 from __future__ import annotations
 
 import json
-import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 
 import pytest
 import requests
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from patrol.actions import people
 from patrol.demo.frame import drone_frame
@@ -21,26 +20,12 @@ from tests.faults.house import House, serving, until
 from tests.faults.test_robots_under_kills import robot_server, robots_file
 from tests.walk import picture
 
-pytestmark = pytest.mark.browser
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-         "--no-first-run", "--disable-sync"]  # fmt: skip
 PASSWORD = uuid.uuid4().hex
 PEOPLE = {
     "office": ("环保办甲", ["office"], None), "office2": ("环保办乙", ["office"], None),
     "head": ("环保办主任", ["office_head"], None), "grid": ("网格员", ["grid"], None), "unit": ("水利员", ["unit"], "water"),
 }  # fmt: skip
 CHAINAGE_M = 1240.0
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not CHROMIUM:
-        pytest.skip("no Chromium here: apt install chromium")
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield found
-        found.close()
 
 
 @pytest.fixture
@@ -119,8 +104,8 @@ def state_of(house: House, number: str, token: str) -> dict[str, Any]:
 
 
 @pytest.mark.timeout(300)
-def test_the_loop_from_tip_to_three_papers(browser: Browser, house: House, tmp_path: Path) -> None:
-    screens = Screens(browser, house)
+def test_the_loop_from_tip_to_three_papers(chromium: Browser, house: House, tmp_path: Path) -> None:
+    screens = Screens(chromium, house)
     with house.station.work(ANYONE) as work:
         drone = people.add_token(work, "无人机", "drone")
         watcher = people.add_token(work, "督察员", "inspector")

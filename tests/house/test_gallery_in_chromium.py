@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import mimetypes
-import shutil
-import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.chromium import turning
 
 ASSETS = Path(__file__).parents[2] / "templates" / "assets"
 PAGES = ("components", "issue", "inbox", "phone", "public")
@@ -57,26 +57,10 @@ def address(gallery_page: Callable[[str], str], gallery_nonce: str) -> Iterator[
     Doors.page = staticmethod(gallery_page)
     Doors.policy = POLICY.replace("{nonce}", gallery_nonce)
     server = ThreadingHTTPServer(("127.0.0.1", 0), Doors)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with turning(server):
+        yield f"http://127.0.0.1:{server.server_port}"
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
-        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=flags)
-        yield browser
-        browser.close()
-
-
-@pytest.mark.browser
 @pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.parametrize("name", PAGES)
 def test_gallery_runs_clean_in_chromium(chromium: Any, address: str, name: str, width: int) -> None:
@@ -95,7 +79,6 @@ def test_gallery_runs_clean_in_chromium(chromium: Any, address: str, name: str, 
     tab.close()
 
 
-@pytest.mark.browser
 def test_scripts_say_the_same_words_as_templates(
     chromium: Any, address: str, left_words: list[tuple[int, str, str]]
 ) -> None:
@@ -109,7 +92,6 @@ def test_scripts_say_the_same_words_as_templates(
     tab.close()
 
 
-@pytest.mark.browser
 def test_a_clock_turns_amber_then_red_and_speaks_once_each(chromium: Any, address: str) -> None:
     tab = chromium.new_page()
     tab.goto(f"{address}/phone")
@@ -135,7 +117,6 @@ def test_a_clock_turns_amber_then_red_and_speaks_once_each(chromium: Any, addres
     tab.close()
 
 
-@pytest.mark.browser
 def test_pressing_the_button_names_every_missing_thing_and_focuses_the_first(chromium: Any, address: str) -> None:
     tab = chromium.new_page()
     tab.goto(f"{address}/components")
@@ -148,7 +129,6 @@ def test_pressing_the_button_names_every_missing_thing_and_focuses_the_first(chr
     tab.close()
 
 
-@pytest.mark.browser
 def test_size_and_theme_are_kept_on_the_device(chromium: Any, address: str) -> None:
     tab = chromium.new_page()
     tab.goto(f"{address}/components")
@@ -162,7 +142,6 @@ def test_size_and_theme_are_kept_on_the_device(chromium: Any, address: str) -> N
     tab.close()
 
 
-@pytest.mark.browser
 def test_arrow_keys_walk_the_strip_and_move_its_stretch(chromium: Any, address: str) -> None:
     tab = chromium.new_page()
     tab.goto(f"{address}/components")

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import re
-import shutil
-import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from flask import Flask
 from sqlalchemy import select
-from werkzeug.serving import make_server
 
 from patrol import models as m
 from patrol.station import Station
 from patrol.web.access import COOKIE
 from patrol.web.app import create_app
+from tests.chromium import answering
 from tests.walk import Town
 from tests.web.deskroom import Desk
 
@@ -28,35 +26,25 @@ def app(station: Station) -> Flask:
 
 @pytest.fixture
 def address(app: Flask) -> Iterator[str]:
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with answering(app) as found:
+        yield found
 
 
 @pytest.fixture
-def tab(station: Station, app: Flask, address: str) -> Iterator[Any]:
+def tab(chromium: Any, station: Station, app: Flask, address: str) -> Iterator[Any]:
     """The operator's tab; every complaint of the browser is a fault."""
-    from playwright.sync_api import sync_playwright
-
     operator = Desk(Town(station), app, "operator", name="话务员乙")
     cookie = operator.client.get_cookie(COOKIE, domain="localhost")
     assert cookie is not None
     faults: list[str] = []
-    with sync_playwright() as play:
-        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=flags)
-        context = browser.new_context(viewport={"width": 1366, "height": 900}, locale="zh-CN")
-        context.add_cookies([{"name": COOKIE, "value": cookie.value, "url": address}])
-        page = context.new_page()
-        page.on("pageerror", lambda fault: faults.append(str(fault)))
-        page.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)
-        page.goto(address + "/hotline")
-        yield page
-        browser.close()
+    context = chromium.new_context(viewport={"width": 1366, "height": 900}, locale="zh-CN")
+    context.add_cookies([{"name": COOKIE, "value": cookie.value, "url": address}])
+    page = context.new_page()
+    page.on("pageerror", lambda fault: faults.append(str(fault)))
+    page.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)
+    page.goto(address + "/hotline")
+    yield page
+    context.close()
     assert faults == []
 
 

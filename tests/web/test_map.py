@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import re
-import shutil
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from flask import Flask
-from werkzeug.serving import make_server
 
 from patrol.station import Station
 from patrol.web.access import COOKIE
 from patrol.web.app import create_app
+from tests.chromium import answering
 from tests.conftest import SetClock
 from tests.walk import Town
 from tests.web.deskroom import Desk
@@ -84,35 +82,24 @@ def test_an_unknown_query_is_refused(app: Flask) -> None:
 
 @pytest.fixture
 def address(station: Station) -> Iterator[str]:
-    server = make_server("127.0.0.1", 0, create_app(station), threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with answering(create_app(station)) as found:
+        yield found
 
 
 @pytest.fixture
-def tab(address: str) -> Iterator[Any]:
+def tab(chromium: Any, address: str) -> Iterator[Any]:
     """A wide tab that remembers every complaint and every host it asked."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
-        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=flags)
-        page = browser.new_page(viewport={"width": 1280, "height": 800}, locale="zh-CN")
-        page.said, page.asked = [], []
-        page.on("console", lambda line: page.said.append(line.text) if line.type in ("error", "warning") else None)
-        page.on("pageerror", lambda fault: page.said.append(str(fault)))
-        page.on("request", lambda sent: page.asked.append(sent.url))
-        yield page
-        assert page.said == []
-        assert all(url.startswith((address, "data:", "blob:")) for url in page.asked)
-        browser.close()
+    page = chromium.new_page(viewport={"width": 1280, "height": 800}, locale="zh-CN")
+    page.said, page.asked = [], []
+    page.on("console", lambda line: page.said.append(line.text) if line.type in ("error", "warning") else None)
+    page.on("pageerror", lambda fault: page.said.append(str(fault)))
+    page.on("request", lambda sent: page.asked.append(sent.url))
+    yield page
+    assert page.said == []
+    assert all(url.startswith((address, "data:", "blob:")) for url in page.asked)
+    page.close()
 
 
-@pytest.mark.browser
 def test_the_public_map_draws_filters_and_lists(
     station: Station, river: dict[str, str], address: str, tab: Any
 ) -> None:
@@ -137,7 +124,6 @@ def test_the_public_map_draws_filters_and_lists(
     assert tab.locator("[data-list] tr").count() == 2
 
 
-@pytest.mark.browser
 def test_the_staff_map_shows_lateness_and_opens_issues(
     station: Station, clock: SetClock, app: Flask, river: dict[str, str], address: str, tab: Any
 ) -> None:

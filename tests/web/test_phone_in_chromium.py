@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
-import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from werkzeug.serving import make_server
 
 from patrol.station import Station
 from patrol.web import access
 from patrol.web.app import create_app
+from tests.chromium import answering
 from tests.conftest import SetClock
 from tests.walk import Town, picture
 from tests.web.test_phone import Phone, Street
@@ -33,24 +31,8 @@ def clock() -> SetClock:
 
 @pytest.fixture
 def address(station: Station) -> Iterator[str]:
-    server = make_server("127.0.0.1", 0, create_app(station), threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
-        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=flags)
-        yield browser
-        browser.close()
+    with answering(create_app(station)) as found:
+        yield found
 
 
 @pytest.fixture
@@ -78,7 +60,6 @@ def open_tab(chromium: Any, address: str) -> Iterator[Callable[..., Any]]:
         context.close()
 
 
-@pytest.mark.browser
 def test_a_check_in_is_measured_photographed_and_sent(
     station: Station, address: str, open_tab: Callable[..., Any], tmp_path: Path
 ) -> None:
@@ -116,7 +97,6 @@ def test_a_check_in_is_measured_photographed_and_sent(
     assert town.issue(number).half1 == "true"
 
 
-@pytest.mark.browser
 def test_a_draft_survives_a_reload_and_a_poor_fix_is_red(
     station: Station, address: str, open_tab: Callable[..., Any]
 ) -> None:
@@ -137,7 +117,6 @@ def test_a_draft_survives_a_reload_and_a_poor_fix_is_red(
     assert tab.said == []
 
 
-@pytest.mark.browser
 @pytest.mark.parametrize("width", [390, 1280])
 def test_targets_are_large_enough_and_nothing_scrolls_sideways(
     station: Station, address: str, open_tab: Callable[..., Any], width: int

@@ -2,68 +2,54 @@
 
 from __future__ import annotations
 
-import shutil
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from werkzeug.serving import make_server
 
 from patrol import models as m
 from patrol.station import Station
 from patrol.web import limits
 from patrol.web.app import create_app
+from tests.chromium import answering
 from tests.walk import Town, picture
-
-pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
 def address(station: Station) -> Iterator[str]:
     limits.reset()
-    server = make_server("127.0.0.1", 0, create_app(station), threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with answering(create_app(station)) as found:
+        yield found
 
 
 @pytest.fixture
-def open_tab(station: Station, address: str) -> Iterator[Callable[..., Any]]:
+def open_tab(chromium: Any, station: Station, address: str) -> Iterator[Callable[..., Any]]:
     """Phones standing at K1+240; no complaint, no foreign host and no cookie is let pass."""
-    from playwright.sync_api import sync_playwright
-
     at = Town(station).at(1240)
     tabs = []
-    with sync_playwright() as play:
-        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=flags)
 
-        def opened(*, script: bool = True, located: bool = True) -> Any:
-            context = browser.new_context(
-                viewport={"width": 390, "height": 844}, locale="zh-CN", java_script_enabled=script,
-                permissions=["geolocation"] if located else [],
-                geolocation={"longitude": at["lon"], "latitude": at["lat"], "accuracy": 12},
-            )  # fmt: skip
-            page = context.new_page()
-            page.said, page.asked = [], []
-            page.on("console", lambda line: page.said.append(line.text) if line.type in ("error", "warning") else None)
-            page.on("pageerror", lambda fault: page.said.append(str(fault)))
-            page.on("request", lambda sent: page.asked.append(sent.url))
-            tabs.append(page)
-            return page
+    def opened(*, script: bool = True, located: bool = True) -> Any:
+        context = chromium.new_context(
+            viewport={"width": 390, "height": 844}, locale="zh-CN", java_script_enabled=script,
+            permissions=["geolocation"] if located else [],
+            geolocation={"longitude": at["lon"], "latitude": at["lat"], "accuracy": 12},
+        )  # fmt: skip
+        page = context.new_page()
+        page.said, page.asked = [], []
+        page.on("console", lambda line: page.said.append(line.text) if line.type in ("error", "warning") else None)
+        page.on("pageerror", lambda fault: page.said.append(str(fault)))
+        page.on("request", lambda sent: page.asked.append(sent.url))
+        tabs.append(page)
+        return page
 
-        yield opened
-        for page in tabs:
-            # a refusal that is shown on the page is noted by the browser, too
-            assert [line for line in page.said if not line.startswith("Failed to load resource")] == []
-            assert all(url.startswith((address, "data:", "blob:")) for url in page.asked)
-            assert page.context.cookies() == []
-        browser.close()
+    yield opened
+    for page in tabs:
+        # a refusal that is shown on the page is noted by the browser, too
+        assert [line for line in page.said if not line.startswith("Failed to load resource")] == []
+        assert all(url.startswith((address, "data:", "blob:")) for url in page.asked)
+        assert page.context.cookies() == []
+        page.context.close()
 
 
 def sightings(station: Station) -> list[m.Sighting]:
