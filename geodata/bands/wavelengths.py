@@ -119,6 +119,7 @@ _WORDS: Mapping[str, str] = MappingProxyType(
 
 _LENGTH = re.compile(r"(\d+(?:\.\d+)?)\s*(nm|nanometers?|nanometres?|纳米|um|μm|micrometers?|micrometres?|micron|微米)")
 _BARE = re.compile(r"(?<![\d.])([4-9]\d\d|1\d{3}|2[0-4]\d\d)(?![\d.])")
+_TOLERANCE = re.compile(r"\(?\s*(?:±|\+/-|\+-)\s*\d+(?:\.\d+)?\s*\)?")
 _FILLERS = re.compile(
     r"\b(?:band|channel|ch|ms|srgb|colou?r(?:interp)?|reflectance|surface|center|centre|wavelength)\b"
 )
@@ -155,6 +156,8 @@ def wavelength_in(description: str | None) -> float | None:
 
     >>> wavelength_in("Band 3 (665 nm)"), wavelength_in("NIR-840"), wavelength_in("0.49 µm"), wavelength_in("Band 3")
     (665.0, 840.0, 490.0, None)
+    >>> wavelength_in("560(+/-26)nm")
+    560.0
     """
     text = _plain(description)
     found = _LENGTH.search(text)
@@ -226,7 +229,8 @@ def _unique(index: int, rows: Sequence[tuple[str | None, float | None]]) -> str 
 
 def _plain(text: str | None) -> str:
     # NFKC folds the micro sign into the Greek letter and full-width forms into ASCII.
-    return unicodedata.normalize("NFKC", text or "").casefold().replace("µ", "μ").strip()
+    text = unicodedata.normalize("NFKC", text or "").casefold()
+    return _TOLERANCE.sub("", text.replace("µ", "μ")).strip()
 
 
 def _word_of(description: str | None) -> str | None:
