@@ -286,7 +286,6 @@ class Work:
             issue.changed_at = self.now
         for hear in AUDIENCE.get(event, ()):
             self._owe(hear, event, issue, slip, facts)
-        self.session.flush()
         return line
 
     def _line(self, event: str, issue: m.Issue | None, subject: str | None, facts: dict[str, Any]) -> m.Trail:
@@ -301,6 +300,7 @@ class Work:
             if chain is None:
                 chain = m.Chain(subject=subject, seq=0, head="")
                 self.session.add(chain)
+                self.session.flush()  # the next line of this deed must find it
             seq, prev = chain.seq + 1, chain.head
         salt = os.urandom(16)
         line = m.Trail(
