@@ -1,4 +1,4 @@
-"""The pin-hole camera behind a frame, and how far its focal length may be trusted.
+"""The camera behind a frame, pin-hole or fisheye, and how far its focal length may be trusted.
 
 It turns pixels into rays of the camera's own axes; it knows neither attitude nor ground.
 """
@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from geodata.frames.fisheye import Fisheye
+from geodata.frames.lens import Dewarp
 from geodata.frames.metadata import FrameMeta
 
 Array = NDArray[np.float64]
@@ -54,7 +56,8 @@ class Camera:
     """Pin-hole with Brown distortion, in pixels of the decoded picture; (0, 0) is its upper left corner.
 
     `distortion`: k1, k2, p1, p2, k3 and optionally k4, k5, k6 (rational), empty when none is to be applied.
-    `source`: `dewarp`, `calibrated_focal`, `sensor_table` or `focal_35mm`. `focal_sigma`: relative, 1 sigma.
+    `source`: `dewarp`, `fisheye`, `perspective`, `calibrated_focal`, `sensor_table` or `focal_35mm`.
+    `focal_sigma`: relative, 1 sigma. `fisheye`: the lens that takes the place of both models, in the same pixels.
     """
 
     width_px: int
@@ -66,16 +69,19 @@ class Camera:
     source: str
     focal_sigma: float
     distortion: tuple[float, ...] = ()
+    fisheye: Fisheye | None = None
 
     def rays(self, pixels: ArrayLike) -> Array:
         """Normalised image coordinates (n, 2), distortion taken out: x right, y down, at depth 1.
 
-        Rows are NaN where the distortion model cannot be inverted (far outside of its calibration).
+        Rows are NaN where the lens model cannot be inverted (far outside of its calibration).
 
         >>> Camera(4000, 2250, 2000.0, 2000.0, 2000.0, 1125.0, "dewarp", 0.003).rays([[3000, 1125]]).tolist()
         [[0.5, 0.0]]
         """
         points = np.asarray(pixels, dtype=np.float64).reshape(-1, 2)
+        if self.fisheye is not None:
+            return self.fisheye.rays(points)
         plain = (points - (self.cx_px, self.cy_px)) / (self.fx_px, self.fy_px)
         return undistort(plain, self.distortion) if any(self.distortion) else plain
 
@@ -83,25 +89,20 @@ class Camera:
 def camera_for(meta: FrameMeta) -> Camera | None:
     """The camera of a frame, by the most trusted source it offers, or None when it offers none.
 
-    Order: DewarpData, CalibratedFocalLength, sensor table by model, 35 mm equivalent by the diagonal of
+    Order: DewarpData, a rig's own calibration, CalibratedFocalLength, sensor table by model, 35 mm equivalent by the diagonal of
     the uncropped sensor. All are scaled from the size EXIF speaks of to the decoder's.
     """
     width, height = meta.width_px, meta.height_px
     scale = _scale(meta)
     nominal = _focal_35mm(meta)
     if meta.dewarp is not None and _plausible(meta.dewarp.fx_px * scale, width, nominal):
-        lens = meta.dewarp
-        return Camera(
-            width,
-            height,
-            lens.fx_px * scale,
-            lens.fy_px * scale,
-            width / 2 + lens.cx_px * scale,
-            height / 2 + lens.cy_px * scale,
-            "dewarp",
-            0.003,
-            () if lens.applied else lens.coefficients,
-        )
+        return _calibrated(meta, meta.dewarp, scale, "dewarp", 0.003)
+    if meta.fisheye is not None and _plausible(meta.fisheye.focal_px[0] * scale, width, nominal):
+        lens = meta.fisheye.scaled(scale)
+        fx, fy = lens.focal_px
+        return Camera(width, height, fx, fy, lens.cx_px, lens.cy_px, "fisheye", 0.005, fisheye=lens)
+    if meta.perspective is not None and _plausible(meta.perspective.fx_px * scale, width, nominal):
+        return _calibrated(meta, meta.perspective, scale, "perspective", 0.005)
     calibrated = meta.calibrated_focal_px
     # Some thermal cameras write micrometres into this pixel field, hence the check against the nominal one.
     if calibrated is not None and _plausible(calibrated * scale, width, nominal):
@@ -168,6 +169,21 @@ def distort(ideal: Array, distortion: tuple[float, ...]) -> Array:
 
 def _centred(width: int, height: int, focal: float, source: str, sigma: float) -> Camera:
     return Camera(width, height, focal, focal, width / 2, height / 2, source, sigma)
+
+
+def _calibrated(meta: FrameMeta, lens: Dewarp, scale: float, source: str, sigma: float) -> Camera:
+    width, height = meta.width_px, meta.height_px
+    return Camera(
+        width,
+        height,
+        lens.fx_px * scale,
+        lens.fy_px * scale,
+        width / 2 + lens.cx_px * scale,
+        height / 2 + lens.cy_px * scale,
+        source,
+        sigma,
+        () if lens.applied else lens.coefficients,
+    )
 
 
 def _plausible(focal_px: float, width: int, nominal: float | None) -> bool:

@@ -12,10 +12,15 @@ from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 
+from geodata.frames.attitude import Attitude, attitude_of
+from geodata.frames.fisheye import Fisheye
+from geodata.frames.lens import Dewarp as Dewarp
+from geodata.frames.lens import lens_of
 from geodata.frames.moment import Moment, moment_of
+from geodata.frames.multispectral import BandFacts, band_of, camera_tags, capture_of
 from geodata.frames.resaved import marks_of_resaving
 from geodata.frames.spot import Spot, exif_spot, xmp_spot
-from geodata.frames.tags import Tags, number, open_tags
+from geodata.frames.tags import Tags, number, open_tags, positive, whole, within
 
 Remark = tuple[str, str]
 """A stable code and a Chinese sentence for people."""
@@ -33,24 +38,16 @@ class Laser:
 
 
 @dataclass(frozen=True)
-class Dewarp:
-    """DJI's lens calibration in pixels of the full frame; `cx`, `cy` relative to the photo centre."""
-
-    fx_px: float
-    fy_px: float
-    cx_px: float
-    cy_px: float
-    coefficients: tuple[float, ...]
-    applied: bool
-
-
-@dataclass(frozen=True)
 class FrameMeta:
     """Metadata of one frame. Degrees WGS-84, metres, gimbal angles in degrees (north-east-down, ZYX).
 
     `relative_altitude_m` is above **take-off**, not above ground. `taken_at` is set only when the file
     declares a zone; `taken_local` is what the camera's clock said. `warnings` name what makes a value
-    doubtful, `notes` what was assumed or left open on a healthy frame.
+    doubtful, `notes` what was assumed or left open on a healthy frame. `perspective` and `fisheye` are a rig's
+    own calibration; `plane_accuracy_m` and `height_accuracy_m` what it says of its position (1 sigma an axis).
+    `band` is None unless the file holds one band; `capture_id` names the exposure its bands share;
+    `camera_tags` are the raw radiometric tags as `Camera:BlackCurrent`, `drone-dji:SensorGain` and so on.
+    `provenance["attitude"]` is `xmp` (gimbal), `makernote` or `camera_xmp` (a rig's own sensor).
     """
 
     width_px: int
@@ -83,12 +80,29 @@ class FrameMeta:
     gimbal_roll_deg: float | None = None
     calibrated_focal_px: float | None = None
     dewarp: Dewarp | None = None
+    perspective: Dewarp | None = None
+    fisheye: Fisheye | None = None
+    plane_accuracy_m: float | None = None
+    height_accuracy_m: float | None = None
     laser: Laser | None = None
     taken_local: str | None = None
     taken_at: datetime | None = None
+    band: BandFacts | None = None
+    capture_id: str = ""
+    camera_tags: Mapping[str, str] = field(default_factory=dict)
     provenance: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[Remark, ...] = ()
     notes: tuple[Remark, ...] = ()
+
+    @property
+    def band_name(self) -> str:
+        """Name of the single band as written; empty for colour."""
+        return self.band.name if self.band else ""
+
+    @property
+    def central_wavelength_nm(self) -> float | None:
+        """Centre of the single band in nanometres, where the file states it."""
+        return self.band.central_wavelength_nm if self.band else None
 
     @property
     def edited(self) -> bool:
@@ -101,7 +115,7 @@ def read_frame(photo: str | Path | bytes) -> FrameMeta:
 
     Parameters: `photo`, a path or the file's bytes. Returns `FrameMeta`.
     Raises only `GeoError`: `no_file`, `too_large`, `too_many_pixels`, `not_a_photo`, `broken_photo`.
-    Source: EXIF 2.32; DJI XMP namespace `drone-dji`.
+    Source: EXIF 2.32; the XMP namespaces `drone-dji`, `Camera` (Pix4D) and `MicaSense`; DJI's MakerNote.
 
     >>> read_frame(b"not a photograph")
     Traceback (most recent call last):
@@ -126,14 +140,15 @@ def read_frame(photo: str | Path | bytes) -> FrameMeta:
                 "请用原始文件，或到现场核实。",
             )
         )
-    exif_width, exif_height = _whole(tags.number(0xA002)), _whole(tags.number(0xA003))
+    exif_width, exif_height = whole(tags.number(0xA002)), whole(tags.number(0xA003))
     _check_size(tags, exif_width, exif_height, notes)
-    orientation = _whole(tags.number(0x0112))
+    orientation = whole(tags.number(0x0112))
     if orientation is not None and 2 <= orientation <= 8:
         warnings.append(("turned", "照片带有旋转标记；像素坐标按文件中存储的方向计，不是旋转后看到的方向。"))
-    yaw, pitch, roll = _attitude(tags, warnings)
-    if pitch is not None:
-        provenance["attitude"] = "xmp"
+    attitude = _attitude(tags, warnings, provenance)
+    lens = lens_of(tags)
+    if lens.unreadable:
+        notes.append(("dewarp_unreadable", "照片里的镜头标定数据读不懂，没有使用。"))
     for name, key in (("relative_altitude", "RelativeAltitude"), ("absolute_altitude", "AbsoluteAltitude")):
         if tags.dji(key) is not None:
             provenance[name] = "xmp"
@@ -148,29 +163,36 @@ def read_frame(photo: str | Path | bytes) -> FrameMeta:
         image_source=tags.xmp.get("dji:ImageSource", ""),
         exif_width_px=exif_width,
         exif_height_px=exif_height,
-        focal_mm=_positive(tags.number(0x920A)),
-        focal_35mm=_positive(tags.number(0xA405)),
-        zoom=_positive(tags.number(0xA404)),
+        focal_mm=positive(tags.number(0x920A)),
+        focal_35mm=positive(tags.number(0xA405)),
+        zoom=positive(tags.number(0xA404)),
         lon=spot.lon if spot else None,
         lat=spot.lat if spot else None,
-        horizontal_error_m=_positive(number(tags.gps.get(31))),
+        horizontal_error_m=positive(number(tags.gps.get(31))),
         heading_deg=number(tags.gps.get(17)),
         absolute_altitude_m=_absolute_altitude(tags),
-        relative_altitude_m=_within(tags.dji("RelativeAltitude"), -1000.0, 12000.0),
+        relative_altitude_m=within(tags.dji("RelativeAltitude"), -1000.0, 12000.0),
         altitude_type=tags.xmp.get("dji:AltitudeType", ""),
         gps_status=tags.xmp.get("dji:GpsStatus", ""),
-        rtk_flag=_whole(tags.dji("RtkFlag"), least=0),
-        rtk_std_lon_m=_positive(tags.dji("RtkStdLon")),
-        rtk_std_lat_m=_positive(tags.dji("RtkStdLat")),
-        rtk_std_height_m=_positive(tags.dji("RtkStdHgt")),
-        gimbal_yaw_deg=yaw,
-        gimbal_pitch_deg=pitch,
-        gimbal_roll_deg=roll,
-        calibrated_focal_px=_positive(tags.dji("CalibratedFocalLength")),
-        dewarp=_dewarp(tags, notes),
+        rtk_flag=whole(tags.dji("RtkFlag"), least=0),
+        rtk_std_lon_m=positive(tags.dji("RtkStdLon")),
+        rtk_std_lat_m=positive(tags.dji("RtkStdLat")),
+        rtk_std_height_m=positive(tags.dji("RtkStdHgt")),
+        gimbal_yaw_deg=attitude.yaw_deg if attitude else None,
+        gimbal_pitch_deg=attitude.pitch_deg if attitude else None,
+        gimbal_roll_deg=attitude.roll_deg if attitude else None,
+        calibrated_focal_px=positive(tags.dji("CalibratedFocalLength")),
+        dewarp=lens.dewarp,
+        perspective=lens.perspective,
+        fisheye=lens.fisheye,
+        plane_accuracy_m=within(tags.camera("GPSXYAccuracy"), 1e-4, 1000.0),
+        height_accuracy_m=within(tags.camera("GPSZAccuracy"), 1e-4, 1000.0),
         laser=_laser(tags),
         taken_local=moment.local,
         taken_at=moment.at,
+        band=band_of(tags),
+        capture_id=capture_of(tags),
+        camera_tags=camera_tags(tags),
         provenance=MappingProxyType(provenance),
         warnings=tuple(warnings),
         notes=tuple(notes),
@@ -213,39 +235,22 @@ def _check_size(tags: Tags, width: int | None, height: int | None, notes: list[R
         )
 
 
-def _attitude(tags: Tags, warnings: list[Remark]) -> tuple[float | None, float | None, float | None]:
-    """Gimbal angles, never the aircraft's; all or none of them."""
-    yaw = _within(tags.dji("GimbalYawDegree"), -360.0, 360.0)
-    pitch = _within(tags.dji("GimbalPitchDegree"), -180.0, 180.0)
-    roll = _within(tags.dji("GimbalRollDegree"), -360.0, 360.0)
-    written = [name for name in ("Yaw", "Pitch", "Roll") if f"dji:Gimbal{name}Degree" in tags.xmp]
-    if written and (yaw is None or pitch is None or ("Roll" in written and roll is None)):
+def _attitude(tags: Tags, warnings: list[Remark], provenance: dict[str, str]) -> Attitude | None:
+    """The camera's angles, never the aircraft's; all or none of them."""
+    attitude, faulty = attitude_of(tags)
+    if faulty:
         warnings.append(("attitude_implausible", "照片里的云台姿态不完整或不可信，不采用。"))
-    if yaw is None or pitch is None or ("Roll" in written and roll is None):
-        return None, None, None
-    return yaw, pitch, roll or 0.0
+    if attitude is not None:
+        provenance["attitude"] = attitude.source
+    return attitude
 
 
 def _absolute_altitude(tags: Tags) -> float | None:
-    stated = _within(tags.dji("AbsoluteAltitude"), -1000.0, 12000.0)
+    stated = within(tags.dji("AbsoluteAltitude"), -1000.0, 12000.0)
     if stated is not None:
         return stated
-    height = _within(number(tags.gps.get(6)), 0.0, 12000.0)
+    height = within(number(tags.gps.get(6)), 0.0, 12000.0)
     return -height if height is not None and tags.gps.get(5) in (1, b"\x01") else height
-
-
-def _dewarp(tags: Tags, notes: list[Remark]) -> Dewarp | None:
-    """`date;fx,fy,cx,cy,k1,k2,p1,p2,k3` (and k4, k5, k6 on newer cameras)."""
-    stated = tags.xmp.get("dji:DewarpData", "")
-    if not stated:
-        return None
-    parts = [number(part) for part in stated.rpartition(";")[2].split(",")]
-    values = [part for part in parts if part is not None]
-    if len(values) != len(parts) or len(values) not in (9, 12) or min(values[:2]) <= 0:
-        notes.append(("dewarp_unreadable", "照片里的镜头标定数据读不懂，没有使用。"))
-        return None
-    fx, fy, cx, cy, *coefficients = values
-    return Dewarp(fx, fy, cx, cy, tuple(coefficients), applied=tags.dji("DewarpFlag") == 1.0)
 
 
 def _laser(tags: Tags) -> Laser | None:
@@ -255,19 +260,7 @@ def _laser(tags: Tags) -> Laser | None:
     return Laser(
         lon,
         lat,
-        _within(tags.dji("LRFTargetAlt"), -1000.0, 12000.0),
-        _positive(tags.dji("LRFTargetDistance")),
+        within(tags.dji("LRFTargetAlt"), -1000.0, 12000.0),
+        positive(tags.dji("LRFTargetDistance")),
         tags.xmp.get("dji:LRFStatus", ""),
     )
-
-
-def _positive(value: float | None) -> float | None:
-    return value if value is not None and value > 0 else None
-
-
-def _within(value: float | None, least: float, most: float) -> float | None:
-    return value if value is not None and least <= value <= most else None
-
-
-def _whole(value: float | None, least: int = 1) -> int | None:
-    return int(value) if value is not None and least <= value <= 1_000_000 else None

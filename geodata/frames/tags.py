@@ -25,8 +25,9 @@ MAX_BYTES = 200_000_000
 MAX_PIXELS = 178_000_000
 MAX_XMP_BYTES = 1_000_000
 
-# DJI's own JPEG carries a preview behind the photograph, so Pillow calls it MPO.
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "TIFF")
+# DJI's own JPEG carries a preview behind the photograph; Pillow opens it by its JPEG reader and calls it MPO.
+# Naming "MPO" here would be an error: it has no reader of its own, and nothing named after it would be tried.
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")
 
 # What the decoders were seen to raise, or may by their source, on cut, twisted or lying files.
 DECODER_FAULTS = (
@@ -46,12 +47,18 @@ DECODER_FAULTS = (
     Image.DecompressionBombError,
 )
 
+# Without the closing slash, which some writers of `Camera:` leave out.
 NAMESPACES = {
-    "http://www.dji.com/drone-dji/1.0/": "dji",
-    "http://ns.adobe.com/xap/1.0/": "xmp",
-    "http://ns.adobe.com/tiff/1.0/": "tiff",
-    "http://ns.adobe.com/exif/1.0/": "exif",
+    "http://www.dji.com/drone-dji/1.0": "dji",
+    "http://ns.adobe.com/xap/1.0": "xmp",
+    "http://ns.adobe.com/tiff/1.0": "tiff",
+    "http://ns.adobe.com/exif/1.0": "exif",
+    "http://pix4d.com/camera/1.0": "Camera",
+    "http://micasense.com/MicaSense/1.0": "MicaSense",
+    "http://micasense.com/DLS/1.0": "DLS",
 }
+RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
+MAKER_NOTE = 0x927C
 
 
 @dataclass(frozen=True)
@@ -70,6 +77,12 @@ class Tags:
     xmp: Mapping[str, str] = field(default_factory=dict)
     xmp_broken: bool = False
 
+    @property
+    def maker_note(self) -> bytes:
+        """The vendor's own block of the EXIF directory, raw; empty when there is none."""
+        held = self.exif.get(MAKER_NOTE)
+        return held if isinstance(held, bytes) else b""
+
     def words(self, tag: int) -> str:
         """Text of an EXIF tag, without the NULs that DJI pads with; empty when absent or not text.
 
@@ -85,6 +98,26 @@ class Tags:
     def dji(self, name: str) -> float | None:
         """Finite number of a DJI XMP tag, or None."""
         return number(self.xmp.get(f"dji:{name}"))
+
+    def camera(self, name: str) -> float | None:
+        """Finite number of a `Camera:` XMP tag (Pix4D's namespace), also as a fraction, or None.
+
+        >>> Tags(1, 1, "TIFF", False, xmp={"Camera:GPSXYAccuracy": "2301/1000"}).camera("GPSXYAccuracy")
+        2.301
+        """
+        above, _, below = self.xmp.get(f"Camera:{name}", "").partition("/")
+        top, bottom = number(above), number(below) if below else 1.0
+        return top / bottom if top is not None and bottom else None
+
+    def series(self, key: str) -> tuple[float, ...]:
+        """The numbers of an XMP list, or of text with commas; empty when one of them is no number.
+
+        >>> Tags(1, 1, "TIFF", False, xmp={"Camera:PrincipalPoint": "2.5, 1.75"}).series("Camera:PrincipalPoint")
+        (2.5, 1.75)
+        """
+        parts = [number(part) for part in self.xmp.get(key, "").replace(",", " ").split()]
+        found = tuple(part for part in parts if part is not None)
+        return found if len(found) == len(parts) else ()
 
 
 def words(value: object) -> str:
@@ -113,6 +146,21 @@ def number(value: object) -> float | None:
     except (TypeError, ValueError, ArithmeticError):
         return None
     return found if math.isfinite(found) else None
+
+
+def positive(value: float | None) -> float | None:
+    """The value when it is above zero, otherwise None."""
+    return value if value is not None and value > 0 else None
+
+
+def within(value: float | None, least: float, most: float) -> float | None:
+    """The value when it lies between the limits, otherwise None."""
+    return value if value is not None and least <= value <= most else None
+
+
+def whole(value: float | None, least: int = 1) -> int | None:
+    """The value as a plausible whole number, otherwise None."""
+    return int(value) if value is not None and least <= value <= 1_000_000 else None
 
 
 def open_tags(photo: str | Path | bytes) -> Tags:
@@ -202,7 +250,7 @@ def parse_xmp(packet: bytes) -> tuple[dict[str, str], bool]:
     """XMP values by `prefix:Name`, and whether there was a packet that could not be parsed.
 
     DJI writes attributes; a file saved again by ExifTool carries elements. Both are read; the first
-    one of a name counts. Entities and document types are refused by defusedxml.
+    one of a name counts; a sequence becomes text with commas. Entities and document types are refused by defusedxml.
 
     >>> space = 'xmlns:d="http://www.dji.com/drone-dji/1.0/"'
     >>> parse_xmp(f'<x {space} d:GimbalYawDegree="+45.00"/>'.encode())
@@ -226,7 +274,9 @@ def parse_xmp(packet: bytes) -> tuple[dict[str, str], bool]:
         return {}, True
     values: dict[str, str] = {}
     for element in root.iter():
-        pairs = [*element.attrib.items(), (element.tag, element.text or "")]
+        items = [item.text or "" for kind in ("Seq", "Bag", "Alt") for item in element.findall(f"{RDF}{kind}/{RDF}li")]
+        text_of = ",".join(item.strip() for item in items) if items else element.text or ""
+        pairs = [*element.attrib.items(), (element.tag, text_of)]
         for name, value in pairs:
             key = _key(str(name))
             if key and value.strip():
@@ -236,5 +286,5 @@ def parse_xmp(packet: bytes) -> tuple[dict[str, str], bool]:
 
 def _key(name: str) -> str:
     space, _, local = name[1:].partition("}") if name.startswith("{") else ("", "", name)
-    prefix = NAMESPACES.get(space, "")
+    prefix = NAMESPACES.get(space.rstrip("/"), "")
     return f"{prefix}:{local}" if prefix else ""
