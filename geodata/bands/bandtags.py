@@ -288,6 +288,9 @@ def _lens(tags: Tags, xmp: Mapping[str, tuple[str, ...]]) -> tuple[tuple[float, 
     per_mm = density * unit
     point = _pair(_numbers(xmp, "camera:PrincipalPoint"))
     focal = _positive(_value(xmp, "camera:PerspectiveFocalLength"))
+    affine = _numbers(xmp, "camera:FisheyeAffineMatrix")
+    if focal is None and len(affine) == 4:  # Pix4D's fisheye counts the angle in quarter turns
+        focal = _positive(affine[0] * 2 / math.pi / per_mm)
     return (None if point is None else (point[0] * per_mm, point[1] * per_mm)), (focal * per_mm if focal else None)
 
 

@@ -121,7 +121,7 @@ _LENGTH = re.compile(r"(\d+(?:\.\d+)?)\s*(nm|nanometers?|nanometres?|纳米|um|�
 _BARE = re.compile(r"(?<![\d.])([4-9]\d\d|1\d{3}|2[0-4]\d\d)(?![\d.])")
 _TOLERANCE = re.compile(r"\(?\s*(?:±|\+/-|\+-)\s*\d+(?:\.\d+)?\s*\)?")
 _FILLERS = re.compile(
-    r"\b(?:band|channel|ch|ms|srgb|colou?r(?:interp)?|reflectance|surface|center|centre|wavelength)\b"
+    r"\b(?:band|channel|ch|ms|srgb|colou?r(?:interp)?|reflectance|surface|center|centre|wavelength|b\d+a?)\b"
 )
 _CHINESE_FILLERS = re.compile(r"第?\d*(?:波段|通道)|反射率|中心波长|多光谱")
 
@@ -179,8 +179,8 @@ def name_of(description: str | None, wavelength_nm: float | None = None) -> str 
 
     >>> name_of("Red edge"), name_of("近红外"), name_of("REG"), name_of("Band 3 (665 nm)"), name_of("NIR-840")
     ('rededge', 'nir', 'rededge', 'red', 'nir')
-    >>> name_of("Red", 735.0), name_of("Blue-444"), name_of("SWIR 1"), name_of("Band 3")
-    ('rededge', 'blue', 'swir1', None)
+    >>> name_of("Red", 735.0), name_of("Blue-444"), name_of("SWIR 1"), name_of("B04 (Red)"), name_of("B04")
+    ('rededge', 'blue', 'swir1', 'red', None)
     """
     word = _word_of(description)
     nm = to_nm(wavelength_nm)
