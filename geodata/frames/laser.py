@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from geodata.frames.camera import Camera
 from geodata.frames.metadata import FrameMeta, Laser
-from geodata.frames.project import Pose, Sigma, axes, footprint, hits, propagate, to_plane
+from geodata.frames.project import Pose, Sigma, axes, footprint, hits, leaned, propagate, to_plane
 from geodata.frames.trust import GROUND_GIVEN_M, LASER_M, LASER_RATIO
 
 Array = NDArray[np.float64]
@@ -78,8 +78,8 @@ class Anchored:
     def _above(self, change: Array) -> Pose:
         pitch = self.pose.pitch_deg + change[4]
         drop = (self.anchor.distance_m + change[2]) * math.sin(math.radians(-pitch))
-        yaw, roll = self.pose.yaw_deg + change[3], self.pose.roll_deg + change[5]
-        return Pose(yaw, pitch, roll, drop, float(change[0]), float(change[1]))
+        yaw = self.pose.yaw_deg + change[3]
+        return Pose(yaw, pitch, self.pose.roll_deg, drop, float(change[0]), float(change[1]), float(change[5]))
 
     def _model(self, plain: Array, change: Array) -> Array:
         pose = self._above(change)
@@ -88,7 +88,7 @@ class Anchored:
         return self._target(pose, change) + hits(plain, pose, float(change[7]), stretch) - centre
 
     def _target(self, pose: Pose, change: Array) -> Array:
-        forward = axes(pose.yaw_deg, pose.pitch_deg, pose.roll_deg)[2]
+        forward = leaned(axes(pose.yaw_deg, pose.pitch_deg, pose.roll_deg), pose)[2]
         return np.asarray(forward[:2] * (self.anchor.distance_m + change[2]) + change[:2])
 
     def _shift(self) -> Array:
