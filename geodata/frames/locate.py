@@ -20,6 +20,7 @@ from geodata.frames import trust
 from geodata.frames.answer import answer, at_camera, nowhere, place
 from geodata.frames.camera import Camera, camera_for
 from geodata.frames.ellipse import CHI2_90
+from geodata.frames.height import height_over
 from geodata.frames.laser import Anchor, Anchored, anchor_of
 from geodata.frames.metadata import FrameMeta, Remark, read_frame
 from geodata.frames.project import (
@@ -31,6 +32,7 @@ from geodata.frames.project import (
     to_lonlat,
 )
 from geodata.frames.spot import Spot
+from geodata.frames.terrain import Terrain
 
 Array = NDArray[np.float64]
 
@@ -52,6 +54,7 @@ class _View:
     pose: Pose | None = None
     anchor: Anchor | None = None
     ground_z_m: float | None = None
+    terrain: Terrain | None = None
     warnings: list[Remark] = field(default_factory=list)
     notes: list[Remark] = field(default_factory=list)
 
@@ -82,20 +85,21 @@ def locate(
     pixels: Sequence[tuple[float, float]] = (),
     method: str = "auto",
     ground_z_m: float | None = None,
+    terrain: Terrain | None = None,
 ) -> dict[str, Any]:
     """Where on the ground the pixels of a photograph lie.
 
     Parameters: `photo`, a path, bytes or metadata read before; `pixels`, (x, y) from the upper left corner of
     the stored picture, the centre when empty; `method`, `auto`, `laser` or `pose` (`pose` never looks at the
     laser's fields); `ground_z_m`, the ground's level in metres **relative to the take-off point** (negative:
-    below it), unknown when None.
+    below it), unknown when None; `terrain`, instead of a level, a grid of ground heights about the camera's place.
 
     Returns plain values ready for JSON: `camera` {lon, lat, ...}, `method` (`laser`, `pose`, `camera_only`,
     `none`), `warnings` and `notes` as [{code, sentence}], `points` one a pixel {pixel, lon, lat, ce90_m,
     method, ellipse, cov_en_m2}, `footprint` a GeoJSON Polygon or None. WGS-84, metres, degrees from north.
 
-    Raises `GeoError` for a file that is no photograph, an unknown method, a pixel outside of the picture or a
-    ground above the camera. Source: DJI's north-east-down gimbal angles; flat ground at one level.
+    Raises `GeoError` for a file that is no photograph, an unknown method, a pixel outside of the picture, a
+    ground above the camera or two grounds at once. Source: DJI's north-east-down gimbal angles.
 
     >>> frame = FrameMeta(4000, 3000, "JPEG", lon=112.18, lat=30.35, relative_altitude_m=50.0,
     ...                   focal_35mm=24.0, gimbal_yaw_deg=0.0, gimbal_pitch_deg=-90.0, gimbal_roll_deg=0.0)
@@ -104,7 +108,9 @@ def locate(
     ('pose', [2000.0, 1500.0], 112.18)
     """
     meta = photo if isinstance(photo, FrameMeta) else read_frame(photo)
-    view = _View(meta, _checked(pixels, method, ground_z_m, meta), ground_z_m=ground_z_m)
+    if terrain is not None and ground_z_m is not None:
+        raise GeoError("ground_twice", "地面高度和高程格网只能给一样。", where="ground_z_m")
+    view = _View(meta, _checked(pixels, method, ground_z_m, meta), ground_z_m=ground_z_m, terrain=terrain)
     view.warnings.extend(meta.warnings)
     view.notes.extend(meta.notes)
     if meta.lon is None or meta.lat is None:
@@ -144,13 +150,16 @@ def _checked(pixels: Sequence[tuple[float, float]], method: str, ground_z_m: flo
 def _pose(view: _View) -> Pose | None:
     meta = view.meta
     yaw, pitch, roll = meta.gimbal_yaw_deg, meta.gimbal_pitch_deg, meta.gimbal_roll_deg
-    height = meta.relative_altitude_m
     if yaw is None or pitch is None or roll is None:
         view.warnings.append(("no_pose", "照片没有云台姿态，不知道镜头朝哪里，只能给出相机所在位置。"))
         return None
+    standing = height_over(meta, view.terrain, trust.is_rtk(meta))
+    height = standing.height_m
     if height is None:
-        view.warnings.append(("no_height", "照片没有相对高度，无法推算地面位置，只能给出相机所在位置。"))
+        view.warnings.extend([standing.remark] if standing.remark else [])
         return None
+    if view.terrain is not None:
+        return _over(view, view.terrain, Pose(yaw, pitch, roll, height))
     if view.ground_z_m is not None and height - view.ground_z_m < LEAST_HEIGHT_M:
         raise GeoError(
             "ground_above_camera",
@@ -162,6 +171,18 @@ def _pose(view: _View) -> Pose | None:
         view.warnings.append(("too_low", "相机不高于起飞点，无法推算地面位置，只能给出相机所在位置；请给出地面高度。"))
         return None
     return Pose(yaw, pitch, roll, height)
+
+
+def _over(view: _View, terrain: Terrain, pose: Pose) -> Pose | None:
+    """The pose when its camera is over the grid and above its ground, otherwise None and why."""
+    below = float(terrain.height_at([(0.0, 0.0)])[0])
+    if math.isnan(below):
+        view.warnings.append(("outside_terrain", "相机不在高程格网范围内，无法推算地面位置，只能给出相机所在位置。"))
+        return None
+    if pose.height_m - below < LEAST_HEIGHT_M:
+        view.warnings.append(("too_low", "相机不高于脚下的地面，高度与高程格网对不上，只能给出相机所在位置。"))
+        return None
+    return pose
 
 
 def _anchor(view: _View, method: str) -> Anchor | None:
@@ -186,6 +207,8 @@ def _located(view: _View, here: Spot, method: str) -> dict[str, Any]:
         elif not np.isfinite(fixes.covariances[index]).all():
             points.append(nowhere(pixel))
             remark = ("above_horizon", "有像素看向地平线或天空，没有地面位置。")
+            if view.terrain is not None:
+                remark = ("no_ground", "有像素看向地平线、天空或高程格网以外，没有地面位置。")
             if remark not in view.warnings:
                 view.warnings.append(remark)
         else:
@@ -220,7 +243,8 @@ def _fixes(view: _View, method: str) -> tuple[_Fixes, list[str]]:
         fixes = _Fixes(here, np.tile(spread, (count, 1, 1)), None)
         return fixes, ["laser" if yes else "camera_only" for yes in centre]
     lens = view.lens
-    sigma = trust.pose_sigma(view.meta, lens, view.ground_z_m is not None or view.anchor is not None)
+    known = view.ground_z_m is not None or view.anchor is not None
+    sigma = trust.pose_sigma(view.meta, lens, known, view.terrain)
     if view.anchor is not None:
         anchored = Anchored(view.anchor, lens, view.pose, sigma)
         found = anchored.points(view.pixels), anchored.covariance(view.pixels)
@@ -228,10 +252,10 @@ def _fixes(view: _View, method: str) -> tuple[_Fixes, list[str]]:
     else:
         level = view.ground_z_m or 0.0
         found = (
-            ground_points(lens, view.pose, view.pixels, level),
-            ground_covariance(lens, view.pose, sigma, view.pixels, level),
+            ground_points(lens, view.pose, view.pixels, level, view.terrain),
+            ground_covariance(lens, view.pose, sigma, view.pixels, level, view.terrain),
         )
-        outline = footprint(lens, view.pose, level)
+        outline = footprint(lens, view.pose, level, terrain=view.terrain)
         _remark_on_level(view)
     labels = ["pose" if view.anchor is None or not yes else "laser" for yes in centre]
     if view.camera is None:
@@ -248,8 +272,8 @@ def _widened(view: _View, pose: Pose, offsets: Array, covariances: Array) -> Arr
     """An edited picture may stand on its head: the ellipse must reach the point across the centre too."""
     size = np.array([view.meta.width_px, view.meta.height_px])
     level = view.ground_z_m or 0.0
-    here = ground_points(view.lens, pose, view.pixels, level)
-    across = ground_points(view.lens, pose, size - view.pixels, level)
+    here = ground_points(view.lens, pose, view.pixels, level, view.terrain)
+    across = ground_points(view.lens, pose, size - view.pixels, level, view.terrain)
     gap = np.linalg.norm(across - here, axis=1)
     gap = np.where(np.isnan(gap), 2 * np.linalg.norm(offsets, axis=1), gap)
     finite = np.where(np.isfinite(covariances), covariances, 0.0)
@@ -260,7 +284,7 @@ def _widened(view: _View, pose: Pose, offsets: Array, covariances: Array) -> Arr
 
 def _remark_on_level(view: _View) -> None:
     """Say what the ground's level rests on: a warning where the view makes it matter."""
-    if view.ground_z_m is not None or view.pose is None:
+    if view.ground_z_m is not None or view.terrain is not None or view.pose is None:
         return
     if view.pose.depression_deg < OBLIQUE_DEG:
         view.warnings.append(

@@ -9,8 +9,10 @@ import math
 
 from geodata.frames.camera import Camera
 from geodata.frames.ellipse import CHI2_90
+from geodata.frames.height import TAKEOFF_M, height_over
 from geodata.frames.metadata import FrameMeta
 from geodata.frames.project import Sigma
+from geodata.frames.terrain import Terrain
 
 RTK_FIXED = 50
 
@@ -22,6 +24,9 @@ PLANE_OTHER_M = 8.0
 GROUND_UNKNOWN_M, RELIEF_UNKNOWN = 5.0, 0.1
 GROUND_GIVEN_M, RELIEF_GIVEN = 0.5, 0.02
 LASER_M, LASER_RATIO = 0.5, 0.002
+# A gimbal levels itself; a rig fixed to the aircraft tells its own sensor's angles, and its compass sits by motors.
+YAW_RTK_DEG, YAW_GIMBAL_DEG, YAW_RIG_DEG = 1.0, 2.0, 5.0
+TILT_GIMBAL_DEG, TILT_RIG_DEG = 0.5, 2.0
 # Nothing is known of what the camera looks at: within 60 degrees of straight down, or this far.
 REACH_UNKNOWN_M, REACH_PHONE_M = 60.0, 10.0
 
@@ -39,21 +44,22 @@ def plane_sigma_m(meta: FrameMeta) -> float:
         return max(meta.rtk_std_lon_m or 0.0, meta.rtk_std_lat_m or 0.0, PLANE_RTK_M)
     if meta.rtk_flag is not None and 17 <= meta.rtk_flag <= 49:
         return max(meta.rtk_std_lon_m or 0.0, meta.rtk_std_lat_m or 0.0, PLANE_FLOAT_M)
+    if meta.plane_accuracy_m is not None:
+        return max(meta.plane_accuracy_m, PLANE_GNSS_M)  # a rig's own statement, of the fix and not of the moment
     return PLANE_GNSS_M if meta.relative_altitude_m is not None else PLANE_OTHER_M
 
 
-def pose_sigma(meta: FrameMeta, camera: Camera, ground_given: bool) -> Sigma:
+def pose_sigma(meta: FrameMeta, camera: Camera, ground_given: bool, terrain: Terrain | None = None) -> Sigma:
     """Errors of a pose; without a given ground level the ground's own error dominates oblique views."""
-    return Sigma(
-        plane_m=plane_sigma_m(meta),
-        height_m=0.5 if is_rtk(meta) else 1.5,
-        yaw_deg=1.0 if is_rtk(meta) else 2.0,
-        pitch_deg=0.5,
-        roll_deg=0.5,
-        focal=camera.focal_sigma,
-        ground_m=GROUND_GIVEN_M if ground_given else GROUND_UNKNOWN_M,
-        relief=RELIEF_GIVEN if ground_given else RELIEF_UNKNOWN,
-    )
+    rig = meta.provenance.get("attitude") == "camera_xmp"
+    yaw = YAW_RIG_DEG if rig else YAW_RTK_DEG if is_rtk(meta) else YAW_GIMBAL_DEG
+    tilt = TILT_RIG_DEG if rig else TILT_GIMBAL_DEG
+    height = height_over(meta, terrain, is_rtk(meta))
+    ground, relief = (GROUND_GIVEN_M, RELIEF_GIVEN) if ground_given else (GROUND_UNKNOWN_M, RELIEF_UNKNOWN)
+    if terrain is not None:
+        # The grid knows the relief; what is left is its own error.
+        ground, relief = max(terrain.sigma_m, 0.1), 0.0
+    return Sigma(plane_sigma_m(meta), height.sigma_m or TAKEOFF_M, yaw, tilt, tilt, camera.focal_sigma, ground, relief)
 
 
 def camera_ce90_m(meta: FrameMeta) -> float:
