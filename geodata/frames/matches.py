@@ -6,7 +6,7 @@ each picture only its described points (about 0.3 MB), never the pixels.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from pillow_heif import HeifImageFile
-from shapely.geometry import Polygon
+from shapely import STRtree
+from shapely.geometry import MultiPoint
 
 from geodata.errors import GeoError
 from geodata.frames.tags import DECODER_FAULTS, open_tags
@@ -97,43 +98,44 @@ def features_in(grey: NDArray[np.uint8], width_px: int, height_px: int) -> Featu
     return Features(points, np.clip(marks, 0, 255).astype(np.uint8), width_px, height_px)
 
 
-def pairs_of(outlines: Sequence[Array], slack_m: Sequence[float], least_share: float = 0.1) -> list[tuple[int, int]]:
-    """Pairs of frames whose footprints (n, 2), metres in one plane, may overlap by `least_share` of the smaller.
+def pairs_of(outlines: Mapping[int, Array], slack_m: Mapping[int, float], least: float = 0.1) -> list[tuple[int, int]]:
+    """Pairs of frames that may share a tenth (`least`) of the smaller one's ground, in order, the lower index first.
 
-    Each footprint is first widened by its `slack_m`. Pairs come in order, the first index being the lower.
+    `outlines`: points (n, 2), metres in one plane, whose hull is what a frame may see; `slack_m`: by how much
+    it may lie off.
 
     >>> square = np.array([[0.0, 0.0], [10.0, 0.0], [10.0, 10.0], [0.0, 10.0]])
-    >>> pairs_of([square, square + 5.0, square + 50.0], [1.0, 1.0, 1.0])
+    >>> pairs_of({0: square, 1: square + 5.0, 7: square + 50.0}, {0: 1.0, 1: 1.0, 7: 1.0})
     [(0, 1)]
     """
-    shapes = [Polygon(outline).buffer(slack) for outline, slack in zip(outlines, slack_m, strict=True)]
+    order = sorted(outlines)
+    shapes = [MultiPoint(outlines[index]).convex_hull.buffer(slack_m[index]) for index in order]
+    tree = STRtree(shapes)
     found = []
-    for first, one in enumerate(shapes):
-        for second in range(first + 1, len(shapes)):
-            other = shapes[second]
-            if one.intersects(other) and one.intersection(other).area >= least_share * min(one.area, other.area):
-                found.append((first, second))
+    for at, one in enumerate(shapes):
+        for near in sorted(tree.query(one, predicate="intersects").tolist()):
+            other = shapes[near]
+            if near > at and one.intersection(other).area >= least * min(one.area, other.area):
+                found.append((order[at], order[near]))
     return found
 
 
-def ties_of(features: Sequence[Features], pairs: Sequence[tuple[int, int]]) -> list[Ties]:
+def ties_of(features: Mapping[int, Features], pairs: Sequence[tuple[int, int]]) -> list[Ties]:
     """The matches of each pair that agree on one plane; pairs with fewer than `LEAST_MATCHES` are left out.
 
     A match must be mutual, clearly better than its second best, and lie within `GEOMETRY_PX` of the
     homography most matches share. The same files give the same matches.
     """
-    whole = {index: features[index].marks.astype(np.float32) for index in {i for pair in pairs for i in pair}}
     found = []
     for first, second in pairs:
-        ties = _tied(features[first], features[second], whole[first], whole[second])
+        ties = _tied(features[first], features[second])
         if ties is not None:
             found.append(Ties(first, second, *ties))
     return found
 
 
-def _tied(
-    one: Features, other: Features, marks_one: NDArray[np.float32], marks_other: NDArray[np.float32]
-) -> tuple[Array, Array] | None:
+def _tied(one: Features, other: Features) -> tuple[Array, Array] | None:
+    marks_one, marks_other = one.marks.astype(np.float32), other.marks.astype(np.float32)
     if min(len(marks_one), len(marks_other)) < LEAST_MATCHES:
         return None
     # Squared distances of all to all; one product serves both directions.

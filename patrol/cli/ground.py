@@ -95,14 +95,28 @@ class _Pixel(click.ParamType[tuple[float, float]]):
 )
 @click.option("--method", type=click.Choice(["auto", "laser", "pose"]), default="auto", help="默认 auto。")
 @click.option("--ground-z", "ground_z_m", type=float, metavar="M", help="地面比起飞点高多少米，低为负。")
+@click.option("--adjust-with", "folder", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="DIR",
+              help="同一架次其他照片所在的文件夹：先与重叠的照片一起平差，再定位。")  # fmt: skip
 @as_json
 def locate(
-    photo: Path, pixels: tuple[tuple[float, float], ...], method: str, ground_z_m: float | None, json_: bool
+    photo: Path,
+    pixels: tuple[tuple[float, float], ...],
+    method: str,
+    ground_z_m: float | None,
+    folder: Path | None,
+    json_: bool,
 ) -> None:
     """一张无人机照片上的像素在地面哪里，误差多大。"""
-    from geodata.frames.locate import locate as find
+    if folder is None:
+        from geodata.frames.locate import locate as find
 
-    answer = find(photo, list(pixels), method, ground_z_m)
+        answer = find(photo, list(pixels), method, ground_z_m)
+    elif method == "laser":
+        raise click.UsageError("--adjust-with 平差的是云台姿态，不能与 --method laser 一起用。")
+    else:
+        from geodata.frames.together import locate_together
+
+        answer = locate_together(photo, folder, list(pixels), ground_z_m)
     if json_:
         give(answer)
         return
@@ -115,5 +129,18 @@ def locate(
             "定不出" if point["lon"] is None else f"{point['lon']:.7f}, {point['lat']:.7f} ±{point['ce90_m']:.1f} 米"
         )
         click.echo(f"像素 {x:g},{y:g}　{where}（{point['method']}）")
+    if folder is not None:
+        _tell_adjustment(answer["adjustment"])
     for remark in answer["warnings"]:
         click.echo(f"注意　{remark['sentence']}")
+
+
+def _tell_adjustment(told: dict[str, Any]) -> None:
+    if told["pairs"]:
+        before, after = told["median_m"]["before"], told["median_m"]["after"]
+        click.echo(
+            f"平差　{told['frames']} 张照片、{told['pairs']} 对、{told['matches']} 个同名点；"
+            f"同一地点在两张照片里相差（中位数）平差前 {before:.2f} 米，平差后 {after:.2f} 米（未参加拟合的点）。"
+        )
+    for left in told["left_out"]:
+        click.echo(f"未用　{left['sentence']}")
