@@ -115,7 +115,7 @@ def frames(base: Scene, count: int = 3) -> tuple[Scene, ...]:
                 labels=base.labels[rows, cols],
                 surface=base.surface[:, rows, cols],
                 open_water=base.open_water[rows, cols],
-                transform=base.transform * Affine.translation(right + off_x, down + off_y),
+                transform=_moved(base.transform, float(right + off_x), float(down + off_y)),
             )
         )
     return tuple(made)
@@ -149,6 +149,11 @@ def _transform(seed: int, gsd_m: float) -> Affine:
     return Affine(gsd_m, 0.0, _EAST_M + _STEP_M * (seed % 50), 0.0, -gsd_m, _NORTH_M + _STEP_M * (seed // 50 % 50))
 
 
+def _moved(transform: Affine, right_px: float, down_px: float) -> Affine:
+    a, b, c, d, e, f = tuple(transform)[:6]
+    return Affine(a, b, c + a * right_px + b * down_px, d, e, f + d * right_px + e * down_px)
+
+
 def to_degrees(made: Plan, shape_m: Any) -> Any:
     """A shape of the plan's plane (metres, y down) as WGS-84 degrees."""
     corner = _transform(made.seed, 1.0)
@@ -158,6 +163,17 @@ def to_degrees(made: Plan, shape_m: Any) -> Any:
         return lon, lat
 
     return shapely.transform(shape_m, turn, interleaved=False)
+
+
+def to_plane(made: Plan, shape_deg: Any) -> Any:
+    """A WGS-84 shape in the plan's plane (metres, y down)."""
+    corner = _transform(made.seed, 1.0)
+
+    def turn(lon: Any, lat: Any) -> tuple[Any, Any]:
+        east, north = _degrees().transform(lon, lat, direction="INVERSE")
+        return east - corner.c, corner.f - north
+
+    return shapely.transform(shape_deg, turn, interleaved=False)
 
 
 def _truths(made: Plan, painted: Painted) -> tuple[Truth, ...]:

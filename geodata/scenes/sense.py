@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import cv2
 import numpy as np
@@ -47,7 +48,7 @@ def glint(open_water: F32, difficulty: Difficulty, rng: np.random.Generator) -> 
     h, w = open_water.shape
     if difficulty.glint <= 0:
         return np.zeros((h, w), np.float32)
-    waves = rng.standard_normal((h, w), dtype=np.float32)
+    waves: NDArray[Any] = rng.standard_normal((h, w), dtype=np.float32)
     waves = cv2.GaussianBlur(waves, (0, 0), sigmaX=_SPOT[0], sigmaY=_SPOT[1])
     limit = np.quantile(waves[::7, ::5], 1.0 - difficulty.glint)
     strength = rng.exponential(difficulty.glint_light, (math.ceil(h / 4), math.ceil(w / 4))).astype(np.float32)
