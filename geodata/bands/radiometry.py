@@ -200,20 +200,21 @@ def vignette_factor(tags: BandTags, shape: tuple[int, int]) -> NDArray[np.float6
     DJI: multiply by that. A factor outside 0.2 to 10 anywhere is taken as a misreading.
     """
     height, width = shape
-    y, x = np.mgrid[0:height, 0:width].astype(np.float64)
+    x, y = np.arange(width, dtype=np.float64), np.arange(height, dtype=np.float64)
     if tags.vignette_powers:
         powers = tags.vignette_powers
         if len(powers) != 2 * len(tags.vignette):
             return None
-        u, v = x / width, y / height
-        terms = zip(tags.vignette, powers[0::2], powers[1::2], strict=True)
-        polynomial = sum((k * u**p * v**q for k, p, q in terms), start=np.zeros(shape))
+        polynomial = np.zeros(shape)
+        for k, p, q in zip(tags.vignette, powers[0::2], powers[1::2], strict=True):
+            polynomial += np.outer(k * (y / height) ** q, (x / width) ** p)
         found = 1.0 / np.where(polynomial > 0, polynomial, np.nan)
     elif len(tags.vignette) == 6 and tags.vignette_centre_px is not None:
-        r = np.hypot(x - tags.vignette_centre_px[0], y - tags.vignette_centre_px[1])
-        polynomial = np.ones(shape)
-        for power, k in enumerate(tags.vignette, start=1):
-            polynomial += k * r**power
+        r = np.hypot(x[None, :] - tags.vignette_centre_px[0], y[:, None] - tags.vignette_centre_px[1])
+        polynomial = np.zeros(shape)
+        for k in reversed(tags.vignette):
+            polynomial = (polynomial + k) * r
+        polynomial += 1.0
         found = polynomial if tags.family == "dji" else 1.0 / np.where(polynomial > 0, polynomial, np.nan)
     else:
         return None
