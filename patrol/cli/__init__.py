@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import click
 
 from geodata.errors import GeoError
-from patrol.cli import days, detect, doctor, ground, people, running, safe, sealing
+from patrol.cli import days, detect, doctor, flights, ground, people, running, safe, sealing
 from patrol.cli.words import in_chinese, on_crash
 from patrol.errors import Misconfigured, PatrolError
 
@@ -29,7 +29,7 @@ for command in (
     running.serve, running.worker, running.demo, running.migrate, running.tick, doctor.doctor,
     people.token, people.user, days.calendar, sealing.keys, ground.place, ground.locate,
     detect.detect, detect.models,
-    safe.trail, safe.backup, safe.restore,
+    safe.trail, safe.backup, safe.restore, flights.flight,
 ):  # fmt: skip
     cli.add_command(command)
 

@@ -62,13 +62,13 @@ def logs_to_stderr(level: str) -> None:
 
 
 @contextmanager
-def station() -> Iterator[Station]:
-    """The station of this machine, with its tables as this program expects them."""
+def station(**overrides: Any) -> Iterator[Station]:
+    """The station of this machine, with its tables as this program expects them; `overrides` of settings, None: none."""
     from sqlalchemy.exc import SQLAlchemyError
 
     from patrol.station import Station
 
-    settings = knobs()
+    settings = knobs(**overrides)
     if nothing_there(settings):
         raise Misconfigured("这里还没有数据库。第一次用先运行 patrol migrate；有的话请核对 PATROL_DATA。")
     opened = Station.open(settings, may_create=False)

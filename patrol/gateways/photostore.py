@@ -15,7 +15,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
@@ -26,17 +26,24 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 _SHARD = re.compile(r"[0-9a-f]{2}")
 _INCOMING = ".incoming"
 _LEFTOVER_AGE_S = 24 * 3600
+_BLOCK = 1 << 20
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG} if hasattr(errno, "EDQUOT") else {errno.ENOSPC, errno.EFBIG}
 
 
 class PhotoStore(Protocol):
-    """What every store can do; a bucket store only has to offer these six."""
+    """What every store can do; a bucket store only has to offer these eight."""
 
     def put(self, data: bytes) -> str:
         """Keep `data` for good and return its SHA-256 as hex; safe on disk when this returns."""
 
+    def put_file(self, path: Path) -> str:
+        """As `put`, of a file that may be larger than memory; the file itself is left where it is."""
+
     def get(self, sha256: str) -> bytes:
         """Return the bytes, checked against their name; `Missing` when absent or damaged."""
+
+    def lend(self, sha256: str) -> AbstractContextManager[Path]:
+        """A file of this machine that holds the object while the block runs; its content is unchecked."""
 
     def has(self, sha256: str) -> bool:
         """Say whether an object of that name is there (its content is not read)."""
@@ -91,6 +98,32 @@ class FolderStore:
         except OSError as error:
             raise _storage_error(error) from error
         return sha256
+
+    def put_file(self, path: Path) -> str:
+        temporary = self._temporary()
+        try:
+            digest = hashlib.sha256()
+            with path.open("rb") as source, temporary.open("xb") as file:
+                while block := source.read(_BLOCK):
+                    digest.update(block)
+                    file.write(block)
+                file.flush()
+                os.fsync(file.fileno())
+            sha256 = digest.hexdigest()
+            target = self._path(sha256)
+            if not self._holds(target, sha256):
+                self._settle(temporary, target)
+            _sync_folder(target.parent)
+        except OSError as error:
+            raise _storage_error(error) from error
+        finally:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+        return sha256
+
+    @contextmanager
+    def lend(self, sha256: str) -> Iterator[Path]:
+        yield self.open_path(sha256)
 
     def get(self, sha256: str) -> bytes:
         path = self.open_path(sha256)
@@ -150,27 +183,31 @@ class FolderStore:
     def _holds(self, target: Path, sha256: str) -> bool:
         """Say whether the object is there and sound; a damaged one is put again from the good bytes."""
         try:
-            return hashlib.sha256(target.read_bytes()).hexdigest() == sha256
+            with target.open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest() == sha256
         except FileNotFoundError:
             return False
 
     def _write(self, target: Path, data: bytes) -> None:
         """Write beside, then rename: the name only ever stands for complete bytes, whatever dies when."""
-        if not target.parent.is_dir():
-            target.parent.mkdir(exist_ok=True, mode=0o750)
-            _sync_folder(self._folder)
         temporary = self._temporary()
         try:
             with temporary.open("xb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            temporary.chmod(0o440)
-            temporary.replace(target)
+            self._settle(temporary, target)
         except BaseException:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
             raise
+
+    def _settle(self, temporary: Path, target: Path) -> None:
+        if not target.parent.is_dir():
+            target.parent.mkdir(exist_ok=True, mode=0o750)
+            _sync_folder(self._folder)
+        temporary.chmod(0o440)
+        temporary.replace(target)
 
     def _drop_leftovers(self) -> None:
         """Remove what a killed writer left behind; a day is far longer than any write takes."""

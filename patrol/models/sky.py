@@ -146,11 +146,12 @@ class Coverage(Base):
     round_id: Mapped[int] = mapped_column(ForeignKey("round.id"))
     area: Mapped[str] = mapped_column(String(32))
     area_m2: Mapped[float]
-    seen: Mapped[float]  # share, 0 to 1, of what can be flown
-    seen_twice: Mapped[float]
+    seen: Mapped[float | None]  # share, 0 to 1, of what can be flown; None: nothing can
+    seen_twice: Mapped[float | None]
     complete: Mapped[bool]
     gaps: Mapped[list[Any]] = mapped_column(JSON, default=list)  # {outline, area_m2}
     unflyable_m2: Mapped[float] = mapped_column(default=0.0)
+    words: Mapped[str] = mapped_column(default="")  # one sentence for people
     at: Mapped[datetime]
 
     __table_args__ = (UniqueConstraint("round_id", "area"),)

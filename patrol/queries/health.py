@@ -17,7 +17,10 @@ PROBE = "web-probe"
 def work(look: Work) -> dict[str, Any]:
     """What `/health/work` answers; the supervisor and the desk read the same."""
     seen = look.session.scalar(select(func.max(m.Beat.at)).where(m.Beat.worker != PROBE))
-    errand = look.session.scalar(select(func.min(m.Errand.due_at)).where(m.Errand.state == "due", _not_resting(look)))
+    # an import of a thousand frames may take its time; whether anybody works at it shows in the beat
+    bulk = m.Errand.event != "frame_received"
+    owed = select(func.min(m.Errand.due_at)).where(m.Errand.state == "due", bulk, _not_resting(look))
+    errand = look.session.scalar(owed)
     clock = look.session.scalar(select(func.min(m.Clock.next_at)))
     stuck = look.session.scalar(select(func.count(m.Errand.id)).where(m.Errand.state == "stuck")) or 0
     oldest = min((at for at in (errand, clock) if at is not None and at <= look.now), default=None)

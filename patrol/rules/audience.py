@@ -30,7 +30,7 @@ GROUPS: dict[str, str] = {
     "unit": "责任单位群",
     "old_unit": "原责任单位群",
 }
-JOBS: frozenset[str] = frozenset({"print"})
+JOBS: frozenset[str] = frozenset({"print", "read_frame", "settle_flight"})
 # cards, with the title each carries
 CARDS: dict[str, str] = {
     "assignment": "问题交办单", "supervision": "整改督办单", "closure": "销号反馈单", "dismissal": "不予立案告知",
@@ -41,7 +41,10 @@ CARDS: dict[str, str] = {
     "anchor": "台账校验", "supplement": "反映人补充",
 }  # fmt: skip
 
-_PRINT = Hear(None, "print", job="print")
+# a paper or a live frame never waits behind the frames of an import
+_PRINT = Hear(None, "print", job="print", urgent=True)
+_READ = Hear(None, "read_frame", job="read_frame")
+_READ_NOW = Hear(None, "read_frame", job="read_frame", urgent=True)
 
 AUDIENCE: dict[str, tuple[Hear, ...]] = {
     "clue_waits": (Hear("office", "clue"),),
@@ -74,6 +77,9 @@ AUDIENCE: dict[str, tuple[Hear, ...]] = {
     "level1": (Hear("office", "level1"), Hear("unit", "level1")),
     "level2": (Hear("chiefs", "level2"), Hear("office", "level2"), Hear("unit", "level2")),
     "level3": (Hear("chiefs", "level3"), Hear("office", "level3")),
+    "frame_received": (_READ,),
+    "live_frame": (_READ_NOW,),
+    "flight_read": (Hear(None, "settle_flight", job="settle_flight"),),
     "errand_stuck": (Hear("office", "stuck"),),
     "anchored": (Hear("office", "anchor"),),
 }
@@ -86,5 +92,7 @@ QUIET: frozenset[str] = frozenset(
         "clue_joined", "clue_confirmed", "relapse_waits", "delivered", "errand_replayed",
         "token_added", "token_revoked", "password_set", "signed_in", "signed_out", "delegated", "calendar_imported",
         "rated", "spot_remembered",
+        "round_opened", "round_moved", "round_reckoned", "flight_opened", "flight_received", "flight_cancelled",
+        "flight_settled", "frame_parked", "thing_told", "thing_dismissed", "thing_merged", "unflyable_noted",
     }
 )  # fmt: skip

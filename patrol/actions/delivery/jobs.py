@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
@@ -12,11 +13,13 @@ from sqlalchemy import select
 from patrol import models as m
 from patrol.actions import slips
 from patrol.actions.delivery.due import claimable, lease, served, stick
+from patrol.actions.flights import reading, settle
 from patrol.errors import PatrolError
 from patrol.gateways.pace import MAX_TRIES, RETRY_LADDER_S
 from patrol.station import SYSTEM, Station
 
 JOB_TRIES = min(MAX_TRIES, 5)
+RUN_S = 30.0  # one run of a worker: well under its own time limit; the next tick goes on
 log = structlog.get_logger("patrol.delivery")
 
 JOBS: dict[str, Callable[[Station, m.Errand], None]] = {}
@@ -36,10 +39,20 @@ def _print(station: Station, errand: m.Errand) -> None:
         slips.print_slip(station, errand.slip_id)
 
 
-def run_jobs(station: Station) -> int:
-    """Run the worker jobs that are due, one at a time."""
-    done = 0
-    while (errand := _claim_job(station)) is not None:
+@_job("read_frame")
+def _read_frame(station: Station, errand: m.Errand) -> None:
+    reading.read_frame(station, int(errand.facts["frame"]))
+
+
+@_job("settle_flight")
+def _settle_flight(station: Station, errand: m.Errand) -> None:
+    settle.settle_flight(station, int(errand.facts["flight"]))
+
+
+def run_jobs(station: Station, budget_s: float = RUN_S) -> int:
+    """Run the worker jobs that are due, one at a time, until none is left or `budget_s` seconds are used."""
+    done, until = 0, time.monotonic() + budget_s
+    while time.monotonic() < until and (errand := _claim_job(station)) is not None:
         run_errand(station, errand)
         done += 1
     return done
@@ -50,7 +63,7 @@ def _claim_job(station: Station) -> m.Errand | None:
         if served(work, None):
             return None
         due = select(m.Errand).where(m.Errand.group.is_(None), claimable(work.now))
-        query = due.order_by(m.Errand.id).limit(1)
+        query = due.order_by(m.Errand.urgent.desc(), m.Errand.id).limit(1)
         if work.dialect == "postgresql":
             query = query.with_for_update(skip_locked=True)
         errand = work.session.scalar(query)
@@ -65,9 +78,12 @@ def _claim_job(station: Station) -> m.Errand | None:
 def run_errand(station: Station, errand: m.Errand) -> None:
     """Run one claimed job. Whatever it raises parks the errand by the ladder; the others go on."""
     name = errand.handler.removeprefix("job:")
+    error = ""
     try:
-        JOBS[name](station, errand)
-        error = ""
+        if errand.tries > JOB_TRIES:  # it took its workers with it each time
+            error = "worker_lost"
+        else:
+            JOBS[name](station, errand)
     except PatrolError as refused:
         error = refused.sentence
     except Exception as crash:  # one poisoned errand must not stop the rest; it is parked, shown and told
@@ -83,6 +99,8 @@ def run_errand(station: Station, errand: m.Errand) -> None:
         elif row.tries >= JOB_TRIES:
             row.last_error = error[:500]
             stick(work, row)
+            if name == "read_frame":
+                reading.give_up(work, int(row.facts["frame"]), error)
         else:
             row.state, row.last_error = "due", error[:500]
             row.due_at = work.now + timedelta(seconds=RETRY_LADDER_S[row.tries])

@@ -1,0 +1,186 @@
+"""What one file of a flight shows: where the camera was, what ground it saw, what was recognised on it.
+
+Reads the file and the place, nothing else: no database, no decision about what people hear of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from geodata.bands.grid import PoseGrid
+from geodata.bands.tiff import inspect_tiff
+from geodata.errors import GeoErrors
+from geodata.frames import look as pixels
+from geodata.frames import trust
+from geodata.frames.camera import camera_for
+from geodata.frames.ellipse import ce90_m
+from geodata.frames.locate import locate
+from geodata.frames.metadata import FrameMeta, read_frame
+from geodata.frames.project import Pose
+from geodata.logs import read_log
+from geodata.place import Place
+
+if TYPE_CHECKING:
+    from geodata.recognise import Recognised
+
+RASTER_SIGMA_M = 1.5  # of a georeferenced raster that states no accuracy of its own
+
+
+@dataclass(frozen=True)
+class Found:
+    """One thing recognised on one file. Degrees WGS-84, square metres, pixels of the stored picture."""
+
+    kind: str
+    score: float
+    by: str
+    lon: float
+    lat: float
+    cov_en_m2: list[list[float]]
+    ce90_m: float
+    outline: dict[str, Any] | None = None
+    area_m2: float | None = None
+    box: list[float] | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a file says and shows; the columns of a frame, plus what was recognised."""
+
+    kind: str
+    taken_at: datetime | None = None
+    taken_words: str | None = None
+    lon: float | None = None
+    lat: float | None = None
+    ce90_m: float | None = None
+    method: str | None = None
+    pose: dict[str, Any] | None = None
+    footprint: dict[str, Any] | None = None
+    footprint_ce90_m: float | None = None
+    faults: list[dict[str, str]] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+    found: tuple[Found, ...] = ()
+
+
+def look_at(path: Path, kind: str, place: Place, zone: str = "") -> Reading:
+    """Read one photo, band or raster of a flight. Raises GeoError with a sentence for what cannot be read."""
+    if kind in ("band", "raster") and samples_of(path) > 1:
+        return look_at_raster(path, place)
+    reading = look_at_frame(read_frame(path), kind, zone)
+    if kind != "photo":
+        return reading
+    sight = pixels.look_at(path)
+    return replace(reading, facts={**reading.facts, "look": asdict(sight)})
+
+
+def samples_of(path: Path) -> int:
+    """Bands of a TIFF; raises GeoError for one that is broken or cut short."""
+    bones, faults = inspect_tiff(path)
+    if bones is None:
+        raise faults[0] if len(faults) == 1 else GeoErrors(faults)
+    return bones.samples
+
+
+def look_at_frame(meta: FrameMeta, kind: str, zone: str = "") -> Reading:
+    """A frame's place, attitude and footprint, by the best means it offers."""
+    answer = locate(meta)
+    camera, point = answer["camera"], answer["points"][0]
+    at = meta.taken_at
+    if at is None and meta.taken_local and zone:
+        at = datetime.fromisoformat(meta.taken_local).replace(tzinfo=ZoneInfo(zone))
+    pose = None
+    if meta.gimbal_pitch_deg is not None:
+        pose = {
+            "yaw_deg": meta.gimbal_yaw_deg, "pitch_deg": meta.gimbal_pitch_deg, "roll_deg": meta.gimbal_roll_deg,
+            "relative_altitude_m": meta.relative_altitude_m,
+        }  # fmt: skip
+    return Reading(
+        kind=kind, taken_at=at, taken_words=None if at else meta.taken_local, lon=camera["lon"], lat=camera["lat"],
+        ce90_m=camera["ce90_m"], method=answer["method"], pose=pose, footprint=answer["footprint"],
+        footprint_ce90_m=point["ce90_m"] if answer["footprint"] else None, faults=answer["warnings"],
+        facts={"width_px": meta.width_px, "height_px": meta.height_px, "make": meta.make, "model": meta.model,
+               "notes": [note["code"] for note in answer["notes"]]},
+    )  # fmt: skip
+
+
+def look_at_raster(path: Path, place: Place) -> Reading:
+    """A georeferenced multiband raster: recognised whole, its valid extent as footprint."""
+    from geodata.recognise import recognise
+
+    return _recognised(recognise(path, place=place), "raster")
+
+
+def look_at_stack(members: Sequence[tuple[Path, str]], place: Place) -> Reading:
+    """The aligned bands of one exposure: recognised in the picture, placed by its pose."""
+    from geodata.recognise import recognise_stack
+
+    from geodata.bands.capture import load
+    from geodata.bands.grouping import group
+
+    grouped = group(members)
+    if grouped.refused:
+        raise grouped.refused[0][1]
+    stack = load(grouped.captures[0])
+    meta = read_frame(Path(str(stack.meta["reference"])))
+    frame = look_at_frame(meta, "stack")
+    camera = camera_for(meta)
+    if camera is None or frame.pose is None or frame.lon is None or frame.lat is None or frame.footprint is None:
+        warned = [*frame.faults, {"code": "not_placed", "sentence": "这组多光谱照片没有位置或姿态，没有识别。"}]
+        return replace(frame, faults=warned)
+    pose = Pose(meta.gimbal_yaw_deg or 0.0, meta.gimbal_pitch_deg or 0.0, meta.gimbal_roll_deg or 0.0,
+                meta.relative_altitude_m or 0.0)  # fmt: skip
+    grid = PoseGrid(camera, pose, frame.lon, frame.lat, sigma=trust.pose_sigma(meta, camera, ground_given=False))
+    seen = _recognised(recognise_stack(stack, grid, place=place), "stack")
+    faults = [*frame.faults, *seen.faults, *({"code": code, "sentence": words} for code, words in stack.warnings)]
+    return replace(frame, faults=faults, facts={**frame.facts, **seen.facts}, found=seen.found)
+
+
+def look_at_log(path: Path, place: Place, zone: str) -> Reading:
+    """A flight's log: which words it speaks, from when to when, what is doubtful in it."""
+    west, south, east, north = place.bounds
+    near = ((west + east) / 2, (south + north) / 2)
+    track = read_log(path, zone=zone or None, near=near)
+    faults = [{"code": each.code, "sentence": each.sentence} for each in track.warnings]
+    facts = {
+        "start_at": track.start_at.isoformat() if track.start_at else None,
+        "points": len(track),
+        "dialect": track.dialect,
+        "zone": track.zone,
+        "timed": track.timed,
+    }
+    return Reading(kind="log", method="log", faults=faults[:50], facts=facts)
+
+
+def groups_of(files: Iterable[tuple[Path, str]]) -> list[list[Path]]:
+    """Single-band files of each exposure, by where they lie; files that cannot be read are left out."""
+    from geodata.bands.grouping import group
+
+    return [[tags.path for tags in capture.files] for capture in group(files).captures if len(capture.files) > 1]
+
+
+def _recognised(seen: Recognised, kind: str) -> Reading:
+    spread = np.eye(2) * RASTER_SIGMA_M**2
+    found = tuple(
+        Found(
+            kind=each.kind, score=each.score, by=f"rules:{seen.rules_hash}", lon=each.lon, lat=each.lat,
+            cov_en_m2=(each.cov_en_m2 if each.cov_en_m2 is not None else spread).tolist(),
+            ce90_m=round(ce90_m(each.cov_en_m2 if each.cov_en_m2 is not None else spread), 3),
+            outline=each.outline, area_m2=each.area_m2, facts=dict(each.stats), warnings=tuple(each.warnings),
+        )
+        for each in seen.detections
+    )  # fmt: skip
+    facts = {
+        "bands": list(seen.bands), "pixels": seen.pixels, "seconds": round(seen.seconds, 3),
+        "water_area_m2": seen.water_area_m2, "rules": seen.rules_hash,
+    }  # fmt: skip
+    faults = [{"code": each.code, "sentence": each.sentence} for each in seen.warnings]
+    return Reading(kind=kind, method="raster", footprint=seen.extent, footprint_ce90_m=3.2, faults=faults,
+                   facts=facts, found=found)  # fmt: skip
