@@ -9,13 +9,13 @@ zone: subtitles never carry one.
 from __future__ import annotations
 
 import re
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from geodata.errors import GeoError
 from geodata.logs.clock import reading
+from geodata.logs.digits import Bytes, Keys, numbers_at, padded
 from geodata.logs.rows import Floats, LineRemark, Rows, Whole
 
 Order = Literal["lon,lat", "lat,lon"]
@@ -23,27 +23,27 @@ NEAR_DEG = 2.0
 
 # Possessive: subtitles are long and a number never needs a second look.
 _N = r"([-+]?\d++(?:\.\d++)?+)"
-_BRACKET = re.compile(r"latitude\s*:\s*" + _N + r"\s*\]\s*\[\s*longt?itude\s*:\s*" + _N)
-_WHOLE = re.compile(_BRACKET.pattern + r"\s*\]\s*\[\s*rel_alt\s*:\s*" + _N + r"\s*\]?\s*\[?\s*abs_alt\s*:\s*" + _N)
-_TURNED = re.compile(r"longt?itude\s*:\s*" + _N + r"\s*\]\s*\[\s*latitude\s*:\s*" + _N)
 _CALL = re.compile(r"gps\s*\(\s*" + _N + r"\s*,\s*" + _N)
 _THIRD = re.compile(r"gps\s*\(\s*[-+.\d]+\s*,\s*[-+.\d]+\s*,\s*([-+]?\d+\.\d+)")
-_BOTH_HEIGHTS = re.compile(r"rel_alt\s*:\s*" + _N + r"\s*\]?\s*\[?\s*abs_alt\s*:\s*" + _N)
-_ALTITUDE = re.compile(r"\[\s*altitude\s*:\s*" + _N)
 _ABOVE_START = re.compile(r"(?:barometer\s*[:(]|\bhb\s*:|[\s,]h(?=\s))\s*" + _N)
-_GIMBAL = re.compile(
-    r"gb_yaw\s*:\s*" + _N + r"\s*\]?\s*\[?\s*gb_pitch\s*:\s*" + _N + r"\s*\]?\s*\[?\s*gb_roll\s*:\s*" + _N
-)
 _PRY = r"\.pry\s*\(\s*" + _N + r"[^,)]{0,4},\s*" + _N + r"[^,)]{0,4},\s*" + _N
 _GIMBAL_PRY = re.compile(r"\bg" + _PRY)
 _FLIGHT_PRY = re.compile(r"\bf" + _PRY)
-_DRONE_YAW = re.compile(r"drone_yaw\s*:\s*" + _N)
-_ARROW = re.compile(r"-->")
+_KEYS = {
+    "rel_alt_m": b"rel_alt",
+    "abs_alt_m": b"abs_alt",
+    "gimbal_yaw_deg": b"gb_yaw",
+    "gimbal_pitch_deg": b"gb_pitch",
+    "gimbal_roll_deg": b"gb_roll",
+    "heading_deg": b"drone_yaw",
+}
+_BRACKET = re.compile(r"latitude\s*:\s*" + _N)
 _CUE = re.compile(r"(\d{1,3}):(\d\d):(\d\d)[,.:](\d{1,3})\s*$")
 _STAMP = re.compile(r"\d{4}[-./]\d{1,2}[-./]\d{1,2}[ t]\d{1,2}:\d\d:\d\d(?:[.,]\d{1,3})?")
 _FPV = re.compile(r'<font size="28">[^\[]{0,120}:\d\d\.\d{3}\s')
+_SAMPLE = 262_144
 
-Bytes = NDArray[np.uint8]
+_STAMP_DIGITS = (0, 1, 2, 3, 5, 6, 8, 9, 11, 12, 14, 15, 17, 18)
 
 
 def looks_like(data: bytes) -> bool:
@@ -69,11 +69,11 @@ def read_srt(data: bytes, order: str | None = None, near: tuple[float, float] | 
     """
     if order not in (None, "lon,lat", "lat,lon"):
         raise GeoError("bad-order", "坐标顺序只能写 lon,lat（先经度）或 lat,lon（先纬度）。", "order")
-    data = data.lower()
+    data = padded(data)
     text, buffer = data.decode("latin-1"), np.frombuffer(data, np.uint8)
     newlines = np.flatnonzero(buffer == 10)
     stamps_at, stamps_s, step_s = _stamps(text, buffer, newlines)
-    cues = np.array([found.start() for found in _ARROW.finditer(text)], np.int64)
+    cues = _arrows(buffer)
     timed = len(cues) > 0
     if not timed:
         cues = stamps_at
@@ -84,13 +84,18 @@ def read_srt(data: bytes, order: str | None = None, near: tuple[float, float] | 
     rows = Rows("srt", "", np.searchsorted(newlines, cues).astype(np.int64) + 1, {})
     rows.t_s = _cue_s(text, buffer, cues) if timed else None
     if len(stamps_at):
-        clock = _spread(cues, stamps_at, stamps_s[:, None])[:, 0]
-        rows.clock_s, rows.clock_step_s = clock, step_s
-    if not _all_at_once(rows, text, cues):
-        _positions(rows, text, cues, order, near)
-        _heights(rows, text, cues)
-    _angles(rows, text, cues)
+        rows.clock_s, rows.clock_step_s = _spread(cues, stamps_at, stamps_s[:, None])[:, 0], step_s
+    _bracketed(rows, text, buffer, cues)
+    if np.isnan(rows.columns["lat"]).any():
+        _called(rows, text, cues, order, near)
     return rows
+
+
+def _arrows(buffer: Bytes) -> Whole:
+    """Byte positions of every `-->`."""
+    heads = np.flatnonzero(buffer == 62)
+    heads = heads[heads > 2]
+    return np.asarray(heads[(buffer[heads - 1] == 45) & (buffer[heads - 2] == 45)] - 2, np.int64)
 
 
 def _spread(cues: Whole, at: Whole, values: Floats) -> Floats:
@@ -119,16 +124,15 @@ def _cue_s(text: str, buffer: Bytes, cues: Whole) -> Floats:
     """Start of each cue in seconds; almost all are `HH:MM:SS,mmm -->`, the rest go the slow way."""
     seconds = np.full(len(cues), np.nan)
     able = cues >= 13
-    field = buffer[cues[able, None] - 13 + np.arange(13)].astype(np.int64)
-    number = field - 48
-    usual = (number[:, (0, 1, 3, 4, 6, 7, 9, 10, 11)] >= 0).all(1) & (
-        number[:, (0, 1, 3, 4, 6, 7, 9, 10, 11)] <= 9
-    ).all(1)
-    usual &= (
-        (field[:, 2] == 58) & (field[:, 5] == 58) & (field[:, 12] == 32) & ((field[:, 8] == 44) | (field[:, 8] == 46))
-    )
-    weights = np.array([36000, 3600, 0, 600, 60, 0, 10, 1, 0, 0.1, 0.01, 0.001, 0])
-    seconds[able] = np.where(usual, np.round(number @ weights, 3), np.nan)
+    start = cues[able] - 13
+    number = [buffer[start + place] - 48 for place in range(13)]
+    usual = np.logical_and.reduce([number[place] <= 9 for place in (0, 1, 3, 4, 6, 7, 9, 10, 11)])
+    usual &= (number[2] == 10) & (number[5] == 10)  # colons
+    usual &= (buffer[start + 8] == 44) | (buffer[start + 8] == 46)
+    usual &= buffer[start + 12] == 32
+    weights = (36_000_000, 3_600_000, 0, 600_000, 60_000, 0, 10_000, 1000, 0, 100, 10, 1)
+    ms = sum(digit.astype(np.int64) * weight for digit, weight in zip(number, weights, strict=False) if weight)
+    seconds[able] = np.where(usual, ms / 1000.0, np.nan)
     for index in np.flatnonzero(np.isnan(seconds)):
         found = _CUE.search(text, max(0, int(cues[index]) - 20), int(cues[index]))
         if found:
@@ -143,25 +147,29 @@ def _stamps(text: str, buffer: Bytes, newlines: Whole) -> tuple[Whole, Floats, f
     starts = starts[starts + 23 <= len(buffer)]
     # Lines are sifted by two bytes first: a window of every line would cost more than all the rest.
     starts = starts[(buffer[starts + 13] == 58) & (buffer[starts + 16] == 58) & (buffer[starts + 10] == 32)]
-    window = buffer[starts[:, None] + np.arange(23)].astype(np.int64)
-    number = window - 48
-    places = (0, 1, 2, 3, 5, 6, 8, 9, 11, 12, 14, 15, 17, 18)
-    whole = ((number[:, places] >= 0) & (number[:, places] <= 9)).all(1)
-    starts, number, window = starts[whole], number[whole], window[whole]
+    # Bytes wrap round: what is no digit becomes more than nine.
+    number = {place: buffer[starts + place] - 48 for place in (*_STAMP_DIGITS, 20, 21, 22)}
+    whole = np.logical_and.reduce([number[place] <= 9 for place in _STAMP_DIGITS])
+    starts = starts[whole]
     if not len(starts):
         return _slow_stamps(text)
-    year = number[:, :4] @ np.array([1000, 100, 10, 1])
-    month, day = number[:, 5] * 10 + number[:, 6], number[:, 8] * 10 + number[:, 9]
+
+    def joined(*places: int) -> Whole:
+        total = np.zeros(len(starts), np.int64)
+        for place in places:
+            total = total * 10 + number[place][whole]
+        return total
+
+    year, month, day = joined(0, 1, 2, 3), joined(5, 6), joined(8, 9)
     sound = (year >= 1970) & (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)
-    days = (
-        (np.where(sound, year, 1970) - 1970).astype("M8[Y]").astype("M8[M]") + (np.where(sound, month, 1) - 1)
-    ).astype("M8[D]").astype(np.int64) + (day - 1)
-    of_day = number[:, (11, 12, 14, 15, 17, 18)] @ np.array([36000, 3600, 600, 60, 10, 1])
-    part = number[:, 20:23]
-    fine = ((window[:, 19] == 44) | (window[:, 19] == 46)) & ((part >= 0) & (part <= 9)).all(1)
-    seconds = days * 86400.0 + of_day + np.where(fine, part @ np.array([0.1, 0.01, 0.001]), 0.0)
+    months = (np.where(sound, year, 1970) - 1970) * 12 + np.where(sound, month, 1) - 1
+    days = months.astype("M8[M]").astype("M8[D]").astype(np.int64) + day - 1
+    of_day = joined(11, 12) * 3600 + joined(14, 15) * 60 + joined(17, 18)
+    fine = (buffer[starts + 19] == 44) | (buffer[starts + 19] == 46)
+    fine &= np.logical_and.reduce([number[place][whole] <= 9 for place in (20, 21, 22)])
+    seconds = (days * 86400 + of_day) + np.where(fine, joined(20, 21, 22), 0) / 1000.0
     seconds[~sound] = np.nan
-    return starts, np.round(seconds, 3), 0.001 if fine.mean() > 0.5 else 1.0
+    return starts, seconds, 0.001 if fine.mean() > 0.5 else 1.0
 
 
 def _slow_stamps(text: str) -> tuple[Whole, Floats, float]:
@@ -176,37 +184,53 @@ def _slow_stamps(text: str) -> tuple[Whole, Floats, float]:
     return np.array(at, np.int64), np.array(seconds, np.float64), step
 
 
-def _all_at_once(rows: Rows, text: str, cues: Whole) -> bool:
-    """The newest dialect in one pass, when every cue is whole; a file with any other cue is read with care."""
-    if not _WHOLE.search(text[:65536]):
-        return False
-    found = _found(_WHOLE, text, cues)
-    if np.isnan(found).any():
-        return False
-    rows.dialect = "bracket"
-    for name, values in zip(("lat", "lon", "rel_alt_m", "abs_alt_m"), found.T, strict=True):
-        rows.columns[name] = values
-    return True
+def _bracketed(rows: Rows, text: str, buffer: Bytes, cues: Whole) -> None:
+    """What stands behind `key:`, in whatever order the keys come."""
+    keys = Keys(buffer)
+
+    def values(key: bytes) -> Floats:
+        at = keys.behind(key)
+        return _spread(cues, at, numbers_at(buffer, at)[:, None])[:, 0]
+
+    columns: dict[str, Floats] = rows.columns
+    columns["lat"], columns["lon"] = values(b"latitude"), values(b"longitude")
+    if np.isnan(columns["lon"]).any():
+        columns["lon"] = np.where(np.isnan(columns["lon"]), values(b"longtitude"), columns["lon"])
+    columns |= {name: found for name, key in _KEYS.items() if np.isfinite(found := values(key)).any()}
+    if np.isfinite(columns["lat"]).any():
+        rows.dialect = "bracket"
+    if "abs_alt_m" not in columns and "rel_alt_m" not in columns:
+        columns["abs_alt_m"] = values(b"altitude")
+        if np.isfinite(columns["abs_alt_m"]).any() and _FPV.search(text[:_SAMPLE]):
+            columns["abs_alt_m"] *= 10.0
+            rows.dialect = "fpv"
+            rows.remarks.append(LineRemark("altitude_tenfold", "这种机型（DJI FPV）把高度写成十分之一，已乘以 10。"))
 
 
-def _positions(rows: Rows, text: str, cues: Whole, order: str | None, near: tuple[float, float] | None) -> None:
-    lat, lon = _found(_BRACKET, text, cues).T
-    rows.dialect = "bracket" if np.isfinite(lat).any() else ""
-    if np.isnan(lat).any():
-        turned = _found(_TURNED, text, cues)
-        lon, lat = np.where(np.isnan(lat), turned[:, 0], lon), np.where(np.isnan(lat), turned[:, 1], lat)
-        rows.dialect = "bracket" if np.isfinite(lat).any() else ""
-    if np.isnan(lat).any():
-        first, second = _found(_CALL, text, cues).T
-        if np.isfinite(first).any():
-            flavour = _flavour(text)
-            rows.order, rows.order_by = _order(first, second, order, near, flavour)
-            if rows.order_by == "dialect":
-                rows.remarks.append(_assumed(rows))
-            call_lon, call_lat = (first, second) if rows.order == "lon,lat" else (second, first)
-            lon, lat = np.where(np.isnan(lat), call_lon, lon), np.where(np.isnan(lat), call_lat, lat)
-            rows.dialect = f"{rows.dialect}+{flavour}" if rows.dialect else flavour
-    rows.columns["lon"], rows.columns["lat"] = lon, lat
+def _called(rows: Rows, text: str, cues: Whole, order: str | None, near: tuple[float, float] | None) -> None:
+    """What stands in `GPS(..)`, `H 45.6m`, `BAROMETER:..` and `G.PRY (..)`, for cues without brackets."""
+    first, second = _found(_CALL, text, cues).T
+    if not np.isfinite(first).any():
+        return
+    flavour = _flavour(text)
+    rows.order, rows.order_by = _order(first, second, order, near, flavour)
+    if rows.order_by == "dialect":
+        rows.remarks.append(_assumed(rows))
+    rows.dialect = f"{rows.dialect}+{flavour}" if rows.dialect else flavour
+    columns = rows.columns
+    pair = (first, second) if rows.order == "lon,lat" else (second, first)
+    lacking = np.isnan(columns["lat"])
+    for name, values in zip(("lon", "lat"), pair, strict=True):
+        columns[name] = np.where(lacking, values, columns[name])
+    columns["rel_alt_m"] = _found(_ABOVE_START, text, cues)[:, 0]
+    third = _found(_THIRD, text, cues)[:, 0]
+    if np.nanmax(np.abs(third), initial=0.0) > 0:
+        columns["abs_alt_m"] = np.where(np.isnan(third), rows.column("abs_alt_m"), third)
+    if _GIMBAL_PRY.search(text[:_SAMPLE]):
+        found = _found(_GIMBAL_PRY, text, cues)
+        columns["gimbal_pitch_deg"], columns["gimbal_roll_deg"], columns["gimbal_yaw_deg"] = found.T
+    if _FLIGHT_PRY.search(text[:_SAMPLE]):
+        columns["heading_deg"] = _found(_FLIGHT_PRY, text, cues)[:, 2]
 
 
 def _flavour(text: str) -> str:
@@ -245,36 +269,3 @@ def _assumed(rows: Rows) -> LineRemark:
         f"GPS(…) 里两个数的先后从数值上看不出来，按这种机型的习惯{words}读；请核对位置，不对时声明 order。",
         int(rows.line[0]),
     )
-
-
-def _heights(rows: Rows, text: str, cues: Whole) -> None:
-    sample = text[:262144]
-    columns = rows.columns
-    if _BOTH_HEIGHTS.search(sample):
-        columns["rel_alt_m"], columns["abs_alt_m"] = _found(_BOTH_HEIGHTS, text, cues).T
-    elif _ALTITUDE.search(sample):
-        columns["abs_alt_m"] = _found(_ALTITUDE, text, cues)[:, 0]
-        if _FPV.search(sample):
-            columns["abs_alt_m"] *= 10.0
-            rows.dialect = "fpv"
-            rows.remarks.append(LineRemark("altitude_tenfold", "这种机型（DJI FPV）把高度写成十分之一，已乘以 10。"))
-    if rows.order:
-        columns["rel_alt_m"] = _found(_ABOVE_START, text, cues)[:, 0]
-        third = _found(_THIRD, text, cues)[:, 0]
-        if np.nanmax(np.abs(third), initial=0.0) > 0:
-            columns["abs_alt_m"] = third
-
-
-def _angles(rows: Rows, text: str, cues: Whole) -> None:
-    sample = text[:262144]
-    columns: dict[str, Any] = rows.columns
-    if _GIMBAL.search(sample):
-        found = _found(_GIMBAL, text, cues)
-        columns["gimbal_yaw_deg"], columns["gimbal_pitch_deg"], columns["gimbal_roll_deg"] = found.T
-    elif _GIMBAL_PRY.search(sample):
-        found = _found(_GIMBAL_PRY, text, cues)
-        columns["gimbal_pitch_deg"], columns["gimbal_roll_deg"], columns["gimbal_yaw_deg"] = found.T
-    if _FLIGHT_PRY.search(sample):
-        columns["heading_deg"] = _found(_FLIGHT_PRY, text, cues)[:, 2]
-    elif _DRONE_YAW.search(sample):
-        columns["heading_deg"] = _found(_DRONE_YAW, text, cues)[:, 0]
