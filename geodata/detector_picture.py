@@ -83,8 +83,7 @@ def _decoded(image: Image.Image, scale: float) -> Shot:
         raise GeoError("bad_picture", f"这张图是 {image.mode} 格式，不是 8 位彩色照片，认不出人和船；请换可见光照片。")
     try:
         if image.format in ("JPEG", "MPO"):
-            # Pillow keeps the result at least this large; rounding up keeps it from taking one step less.
-            image.draft("RGB", (int(np.ceil(width * scale)), int(np.ceil(height * scale))))
+            image.draft("RGB", (max(1, int(width * scale)), max(1, int(height * scale))))  # at least this large
         pixels = np.asarray(image.convert("RGB"))
     except DECODER_FAULTS as fault:
         raise GeoError("broken_photo", "照片文件已损坏，读不出内容；请重新导出后上传。") from fault
