@@ -12,6 +12,7 @@ import warnings
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -38,12 +39,14 @@ FLAT_LEVELS, DARK_LEVEL = 8.0, 32.0
 class Look:
     """Of one picture: `softness_px`, the blur (1 sigma) of its edges, None when it has too few to tell.
 
-    `bright_level` is the 99th percentile of grey, 0 to 255; `spread_levels` the distance from the 1st to it.
+    `edge_levels` is the slope of its steeper edges, grey levels a pixel: faint ones (a river bed seen through
+    water) may be soft by nature. `bright_level` is the 99th percentile of grey, 0 to 255; `spread_levels` the distance from the 1st to it.
     """
 
     softness_px: float | None
     bright_level: float
     spread_levels: float
+    edge_levels: float = 0.0
 
     @property
     def covered(self) -> bool:
@@ -67,19 +70,21 @@ def look(gray: Gray) -> Look:
     """The same of a grey picture (rows, columns), 8 bit.
 
     >>> look(np.full((600, 600), 7, np.uint8))
-    Look(softness_px=None, bright_level=7.0, spread_levels=0.0)
+    Look(softness_px=None, bright_level=7.0, spread_levels=0.0, edge_levels=0.0)
     >>> chess = np.kron(np.indices((20, 20)).sum(axis=0) % 2, np.ones((30, 30))).astype(np.uint8) * 200
     >>> look(chess).covered
     False
     """
     low, high = (float(value) for value in np.percentile(gray[::4, ::4], (1.0, 99.0)))
-    return Look(softness_px(gray), high, high - low)
+    softness, slope = softness_of(gray)
+    return Look(softness, high, high - low, slope)
 
 
-def softness_px(gray: Gray) -> float | None:
-    """Blur (1 sigma, pixels) of the edges of the softest direction; None when there are too few edges to tell.
+def softness_of(gray: Gray) -> tuple[float | None, float]:
+    """Blur (1 sigma, pixels) of the edges of the softest direction, and the slope of the steeper edges.
 
-    Sharpened pictures read 0; above about 3.5 the reading saturates, since then few edges are left.
+    The blur is None when there are too few edges to tell. Sharpened
+    pictures read 0; above about 3.5 the reading saturates, since then few edges are left.
     """
     widths: list[NDArray[np.float32]] = []
     turns: list[NDArray[np.float32]] = []
@@ -89,11 +94,12 @@ def softness_px(gray: Gray) -> float | None:
         for held, part in zip((widths, turns, slopes), found, strict=True):
             held.append(part)
     width, turn, slope = (np.concatenate(parts) for parts in (widths, turns, slopes))
-    if len(width) < 3 * _LEAST_EDGES or np.percentile(slope, 90) < _STEEP_SLOPE:
-        return None
+    steep = float(np.percentile(slope, 90)) if len(slope) else 0.0
+    if len(width) < 3 * _LEAST_EDGES or steep < _STEEP_SLOPE:
+        return None, steep
     direction = np.floor(turn / np.pi * _DIRECTIONS + 0.5).astype(np.int64) % _DIRECTIONS
     medians = [float(np.median(part)) for k in range(_DIRECTIONS) if len(part := width[direction == k]) >= _LEAST_EDGES]
-    return max(medians) if len(medians) >= 3 else None
+    return (max(medians) if len(medians) >= 3 else None), steep
 
 
 def _tiles(gray: Gray) -> list[Gray]:
@@ -138,7 +144,7 @@ def _gray(data: bytes, kind: str) -> Gray:
     """The decoded picture in 8-bit grey; deeper ones are scaled from the least usual depth that holds them."""
     try:
         found = None
-        if kind != "HEIF":
+        if kind not in ("HEIF", "TIFF"):
             found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH)
         if found is None:
             found = _slowly(data)
@@ -152,17 +158,19 @@ def _gray(data: bytes, kind: str) -> Gray:
     return np.asarray(np.clip(plain * (255.0 / white), 0, 255).astype(np.uint8))
 
 
-def _slowly(data: bytes) -> NDArray[np.uint8]:
-    """By Pillow, for what OpenCV does not read."""
-    from pillow_heif import HeifImageFile  # only here: most pictures never need it
-
+def _slowly(data: bytes) -> NDArray[Any]:
+    """By Pillow, for what OpenCV does not read, or not without complaining aloud about every odd tag."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        heif = data[4:8] == b"ftyp"
-        image: Image.Image
-        if heif:
-            image = HeifImageFile(BytesIO(data))  # type: ignore[no-untyped-call]  # pillow_heif has no types
-        else:
-            image = Image.open(BytesIO(data))
-        with image:
-            return np.asarray(image.convert("L"), dtype=np.uint8)
+        with _opened(data) as image:
+            deep = image.mode in ("I", "F") or image.mode.startswith("I;16")
+            return np.asarray(image if deep else image.convert("L"))
+
+
+def _opened(data: bytes) -> Image.Image:
+    if data[4:8] == b"ftyp":
+        from pillow_heif import HeifImageFile  # only here: most pictures never need it
+
+        heif: Image.Image = HeifImageFile(BytesIO(data))  # type: ignore[no-untyped-call]  # pillow_heif has no types
+        return heif
+    return Image.open(BytesIO(data))

@@ -24,7 +24,9 @@ HORIZON_DEG = 10.0
 """An axis flatter than this below the horizon shows no ground that could be placed."""
 SAME_PLACE_M, SAME_HEIGHT_M = 1.0, 1.0
 SOFT_PX, SOFTER_PX = 2.5, 0.8
-"""Blur that is too much in any batch, and how much softer than its batch a frame may be."""
+"""Blur that is too much in any batch, and how much softer than its batch a frame with clear edges may be."""
+CLEAR_EDGE_LEVELS = 5.0
+"""Edges this steep are outlines of things; fainter ones, as of a river bed, may be soft in a sharp frame."""
 JUDGES = 5
 MAJORITY = 0.6
 
@@ -186,19 +188,20 @@ def _foreign(rows: Sequence[FrameRow]) -> Iterable[Fault]:
 def _soft(rows: Sequence[FrameRow]) -> Iterable[Fault]:
     """Frames too soft by themselves, or clearly softer than the batch; those without edges are not judged."""
     judged = [
-        (index, row.look.softness_px)
+        (index, row.look.softness_px, row.look.edge_levels)
         for index, row in enumerate(rows)
         if row.look is not None and row.look.softness_px is not None and not row.look.covered
     ]
     limit = SOFT_PX
-    if len(judged) >= JUDGES:
-        values = np.array([softness for _, softness in judged])
-        usual = float(np.median(values))
-        spread = 1.4826 * float(np.median(np.abs(values - usual)))
+    clear = np.array([softness for _, softness, edge in judged if edge >= CLEAR_EDGE_LEVELS])
+    if len(clear) >= JUDGES:
+        usual = float(np.median(clear))
+        spread = 1.4826 * float(np.median(np.abs(clear - usual)))
         limit = min(limit, usual + max(SOFTER_PX, 4.0 * spread))
-    for index, softness in judged:
-        if softness > limit:
-            yield Fault(index, "blurred", f"画面模糊（边缘宽约 {softness:.1f} 像素，限 {limit:.1f}）。")
+    for index, softness, edge in judged:
+        most = limit if edge >= CLEAR_EDGE_LEVELS else SOFT_PX
+        if softness > most:
+            yield Fault(index, "blurred", f"画面模糊（边缘宽约 {softness:.1f} 像素，限 {most:.1f}）。")
 
 
 def _twice(rows: Sequence[FrameRow], placed: list[int], faults: Counter[int]) -> Iterable[Fault]:
