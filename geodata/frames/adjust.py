@@ -100,7 +100,7 @@ def adjust(frames: Sequence[Framed], ties: Sequence[Ties]) -> Adjustment:
     solution = solve(places, links, own, shared)
     reports, before, after = _reports(frames, places, links, raw, own, shared)
     tied = {index for link in links for index in (link.first, link.second)}
-    corrections = _corrections(frames, poses, turns.quarters, solution, links)
+    corrections = _corrections(frames, places, poses, turns.quarters, solution, links)
     left = [_why(frame.name, index, ties, turns.sure[index]) for index, frame in enumerate(frames) if index not in tied]
     spread = solution.spread_m if links else None
     return Adjustment(tuple(frames), tuple(corrections), tuple(reports), tuple(left), before, after, spread)
@@ -173,7 +173,12 @@ def _middle_and_p90(gaps: Array) -> tuple[float, float]:
 
 
 def _corrections(
-    frames: Sequence[Framed], poses: Sequence[Pose], quarters: Sequence[int], solution: Solution, links: Sequence[Link]
+    frames: Sequence[Framed],
+    places: Array,
+    poses: Sequence[Pose],
+    quarters: Sequence[int],
+    solution: Solution,
+    links: Sequence[Link],
 ) -> list[Correction]:
     found = []
     for group in groups_of(len(frames), [(link.first, link.second) for link in links]):
@@ -181,9 +186,8 @@ def _corrections(
             continue
         rows = np.array([index * PARTS + part for index in group for part in range(PARTS)])
         block = solution.covariance[np.ix_(rows, rows)]
-        # What is left when the group's mean error is taken out: how far its frames err against each other.
-        centring = np.kron(np.eye(len(group)) - 1 / len(group), np.eye(PARTS))
-        against = centring @ block @ centring.T
+        alone = _without_block_moves(places[group], np.array([poses[index].height_m for index in group]))
+        against = alone @ block @ alone.T
         for at, index in enumerate(group):
             own = slice(at * PARTS, (at + 1) * PARTS)
             east, north, yaw, scale = solution.corrections[index].tolist()
@@ -209,6 +213,24 @@ def _corrections(
             )
     order = {frame.name: index for index, frame in enumerate(frames)}
     return sorted(found, key=lambda correction: order[correction.name])
+
+
+def _without_block_moves(places: Array, heights_m: Array) -> Array:
+    """Matrix (4f, 4f) that takes out of a group's errors what moves, turns or stretches all of it as one.
+
+    Such an error carries the same ground along in every frame, so that frames do not disagree by it.
+    """
+    count = len(places)
+    east, north = (places - places.mean(axis=0)).T
+    moves = np.zeros((count, PARTS, 4))
+    moves[:, 0, 0] = moves[:, 1, 1] = moves[:, 2, 2] = moves[:, 3, 3] = 1.0
+    moves[:, 0, 2], moves[:, 1, 2] = north, -east
+    moves[:, 0, 3], moves[:, 1, 3] = east, north
+    flat = moves.reshape(count * PARTS, 4)
+    # An angle or a stretch weighs by how far it moves what a frame sees, at half its height from the middle.
+    arm = (0.5 * heights_m) ** 2
+    weight = np.column_stack((np.ones(count), np.ones(count), arm, arm)).ravel()
+    return np.asarray(np.eye(len(flat)) - flat @ np.linalg.solve((flat.T * weight) @ flat, flat.T * weight))
 
 
 def _why(name: str, index: int, ties: Sequence[Ties], sure: bool) -> LeftOut:

@@ -35,7 +35,7 @@ class Correction:
 
     `turned_deg`: how far the stored picture was turned clockwise, 0, 90, 180 or 270. `covariance` (4, 4) over
     east (m), north (m), yaw (radians), height (share) says how far from the truth it may be; `relative`, how
-    far from the other frames. `pose` is the corrected one, its origin at the place the file states.
+    far from agreeing with the other frames (an error that moves them all as one is not in it). `pose` is the corrected one, its origin at the place the file states.
     """
 
     name: str

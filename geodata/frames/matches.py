@@ -138,16 +138,17 @@ def _tied(one: Features, other: Features) -> tuple[Array, Array] | None:
     marks_one, marks_other = one.marks.astype(np.float32), other.marks.astype(np.float32)
     if min(len(marks_one), len(marks_other)) < LEAST_MATCHES:
         return None
-    # Squared distances of all to all; one product serves both directions.
+    # Squared distances of all to all.
     apart = np.einsum("ij,ij->i", marks_one, marks_one)[:, None] - 2.0 * (marks_one @ marks_other.T)
     apart += np.einsum("ij,ij->i", marks_other, marks_other)
     rows = np.arange(len(marks_one))
     best = apart.argmin(axis=1)
-    mutual = apart.argmin(axis=0)[best] == rows
-    nearest = apart[rows, best].copy()
+    nearest = apart[rows, best]
     apart[rows, best] = np.inf
-    clear = nearest < RATIO**2 * apart.min(axis=1)
-    kept = np.flatnonzero(mutual & clear)
+    clear = np.flatnonzero(nearest < RATIO**2 * apart.min(axis=1))
+    apart[rows, best] = nearest
+    # Mutual: only the few columns that passed are searched, down which memory is slow to walk.
+    kept = clear[apart[:, best[clear]].argmin(axis=0) == clear]
     if len(kept) < LEAST_MATCHES:
         return None
     here, there = one.points_px[kept], other.points_px[best[kept]]
