@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -53,6 +54,11 @@ class Terrain:
         if fault:
             raise GeoError("terrain", f"{fault}。", where="terrain")
 
+    @cached_property
+    def _levels(self) -> tuple[float, float]:
+        """Just below the lowest and just above the highest known node."""
+        return float(np.nanmin(self.heights_m)) - _MARGIN_M, float(np.nanmax(self.heights_m)) + _MARGIN_M
+
     @staticmethod
     def sampled(
         height_at: Callable[[Array], Array],
@@ -94,26 +100,25 @@ class Terrain:
     def meet(self, origin: ArrayLike, rays: Array) -> Array:
         """First points (n, 2), east and north, where rays (n, 3) from `origin` (east, north, up) meet the ground.
 
-        Rays need not be of length one. A row is NaN where a ray does not fall, starts below the ground, leaves
+        One origin (3,) or one a ray (n, 3); rays need not be of length one. A row is NaN where a ray does not fall, starts below the ground, leaves
         the grid (or crosses an unknown cell) while the ground could still be above it, or meets nothing.
 
         >>> flat = Terrain(np.zeros((3, 3)), -50.0, -50.0, 50.0)
         >>> flat.meet((0.0, 0.0, 40.0), np.array([[0.5, 0.25, -1.0], [3.0, 0.0, -1.0]])).tolist()
         [[20.0, 10.0], [nan, nan]]
         """
-        start = np.asarray(origin, dtype=np.float64)
+        start = np.broadcast_to(np.asarray(origin, dtype=np.float64), rays.shape)
         found = np.full((len(rays), 2), np.nan)
-        top, bottom = float(np.nanmax(self.heights_m)) + _MARGIN_M, float(np.nanmin(self.heights_m)) - _MARGIN_M
-        keep = np.flatnonzero(np.isfinite(rays).all(axis=1) & (rays[:, 2] < 0) & (start[2] > bottom))
+        bottom, top = self._levels
+        keep = np.flatnonzero(np.isfinite(rays).all(axis=1) & (rays[:, 2] < 0) & (start[:, 2] > bottom))
         if not keep.size:
             return found
         # Grid units across, metres up; `along` counts in lengths of the ray. Above the highest node nothing can be hit.
-        here = np.array([start[0] - self.west_m, start[1] - self.south_m, start[2]]) / (self.step_m, self.step_m, 1.0)
-        way = rays[keep] / (self.step_m, self.step_m, 1.0)
-        along = np.maximum((start[2] - top) / -way[:, 2], 0.0)
-        last = (start[2] - bottom) / -way[:, 2]
-        hit = self._walk(here, way, along, last)
-        found[keep] = start[:2] + rays[keep, :2] * hit[:, None]
+        unit = np.array([self.step_m, self.step_m, 1.0])
+        here, way = (start[keep] - (self.west_m, self.south_m, 0.0)) / unit, rays[keep] / unit
+        along = np.maximum((here[:, 2] - top) / -way[:, 2], 0.0)
+        hit = self._walk(here, way, along, (here[:, 2] - bottom) / -way[:, 2])
+        found[keep] = start[keep, :2] + rays[keep, :2] * hit[:, None]
         return found
 
     def _walk(self, here: Array, way: Array, along: Array, last: Array) -> Array:
@@ -122,7 +127,7 @@ class Terrain:
         limit = np.array([columns - 1, rows - 1])
         hit = np.full(len(way), np.nan)
         turn = np.sign(way[:, :2]).astype(np.int64)
-        at = here[:2] + way[:, :2] * along[:, None]
+        at = here[:, :2] + way[:, :2] * along[:, None]
         # On a grid line the cell is the one that the ray goes into; on the outer line the one that exists.
         cell = np.floor(at).astype(np.int64) - ((at == np.floor(at)) & (turn < 0))
         cell = np.where((at == limit) & (turn == 0), limit - 1, cell)
@@ -133,10 +138,10 @@ class Terrain:
                 break
             edge = cell[live] + (turn[live] > 0)
             with np.errstate(divide="ignore", invalid="ignore"):
-                ahead = np.where(turn[live] == 0, np.inf, (edge - here[:2]) / way[live, :2])
+                ahead = np.where(turn[live] == 0, np.inf, (edge - here[live, :2]) / way[live, :2])
             axis = np.argmin(ahead, axis=1)
             leave = np.maximum(ahead[np.arange(len(live)), axis], along[live])
-            hit[live] = self._in_cell(here, way[live], cell[live], along[live], np.minimum(leave, last[live]))
+            hit[live] = self._in_cell(here[live], way[live], cell[live], along[live], np.minimum(leave, last[live]))
             known = np.isfinite(np.stack(self._facet(cell[live]))).all(axis=0)  # an unknown cell ends the ray
             along[live] = leave
             cell[live, axis] += turn[live, axis]
@@ -146,9 +151,9 @@ class Terrain:
     def _in_cell(self, here: Array, way: Array, cell: NDArray[np.int64], start: Array, stop: Array) -> Array:
         """Where within [start, stop] each ray meets the facet of its cell: the smaller root of a quadratic."""
         a, b, c, e = self._facet(cell)
-        u, v = (here[:2] + way[:, :2] * start[:, None] - cell).T
+        u, v = (here[:, :2] + way[:, :2] * start[:, None] - cell).T
         du, dv, dz = way.T
-        gap = here[2] + dz * start - (a + b * u + c * v + e * u * v)
+        gap = here[:, 2] + dz * start - (a + b * u + c * v + e * u * v)
         slope = dz - (b * du + c * dv + e * (u * dv + v * du))
         bend = -e * du * dv
         with np.errstate(all="ignore"):
@@ -160,7 +165,7 @@ class Terrain:
         pair = np.where((pair >= -slack) & (pair <= reach + slack), pair, np.inf)
         near = np.clip(pair.min(axis=0), 0.0, None)
         # Below the surface on the way in: the camera itself stands under the ground, and sees nothing.
-        buried = gap < -1e-6 * np.maximum(1.0, np.abs(here[2]))
+        buried = gap < -1e-6 * np.maximum(1.0, np.abs(here[:, 2]))
         return np.where(np.isfinite(near) & ~buried, start + near, np.nan)
 
     def _facet(self, cell: NDArray[np.int64]) -> tuple[Array, Array, Array, Array]:
