@@ -201,7 +201,8 @@ def _bracketed(rows: Rows, text: str, buffer: Bytes, cues: Whole) -> None:
         rows.dialect = "bracket"
     if "abs_alt_m" not in columns and "rel_alt_m" not in columns:
         columns["abs_alt_m"] = values(b"altitude")
-        if np.isfinite(columns["abs_alt_m"]).any() and _FPV.search(text[:_SAMPLE]):
+        told = np.isfinite(columns["abs_alt_m"]).any() and "gimbal_pitch_deg" not in columns
+        if told and _FPV.search(text[:_SAMPLE]):
             columns["abs_alt_m"] *= 10.0
             rows.dialect = "fpv"
             rows.remarks.append(LineRemark("altitude_tenfold", "这种机型（DJI FPV）把高度写成十分之一，已乘以 10。"))
