@@ -21,7 +21,7 @@ GNSS_SIGMA_M = 2.0
 """One axis, consumer GNSS: the figure that frames without RTK get too."""
 SWAY_MPS2 = 1.5
 """How hard a drone turns or brakes between two rows; what a straight line between them may miss. A survey flight
-whose every second row was hidden needs less; generated flights that turn at 4 m/s2 need this.
+whose every second row was hidden needs less; generated flights that turn at 4 m/s2 need this."""
 LAG_S = 0.2
 """How old a position may be by the time it is written."""
 FASTEST_TYPICAL_MPS = 15.0
