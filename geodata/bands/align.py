@@ -51,7 +51,7 @@ def align(
     >>> align({"red": np.zeros((200, 200), np.float32), "nir": np.zeros((200, 200), np.float32)})
     Traceback (most recent call last):
         ...
-    geodata.errors.GeoError: 近红外波段与红波段对不齐：画面纹理太少（多为平静水面），无法验证；请换一张带岸线的照片，或借用同航高已验证的配准。
+    geodata.errors.GeoError: 近红外波段与红波段对不齐：画面纹理太少（多为平静水面）或不是同一画面，无法验证；请换一张带岸线的照片，或借用同航高已验证的配准。
     """
     if not bands:
         raise GeoError("no_bands", "没有可配准的波段。")
@@ -136,7 +136,7 @@ def _fit(
             )
         raise GeoError(
             "no_texture",
-            f"{in_chinese(name)}波段与{in_chinese(reference)}波段对不齐：画面纹理太少（多为平静水面），无法验证；"
+            f"{in_chinese(name)}波段与{in_chinese(reference)}波段对不齐：画面纹理太少（多为平静水面）或不是同一画面，无法验证；"
             "请换一张带岸线的照片，或借用同航高已验证的配准。",
             name,
         )

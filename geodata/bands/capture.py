@@ -136,9 +136,11 @@ def starts_of(files: Mapping[str, BandTags], reference: str) -> dict[str, list[t
 
 
 def _turned(tags: BandTags, sense: float) -> NDArray[np.float64] | None:
-    if not tags.rig_relatives_deg or tags.focal_px is None or tags.principal_px is None:
+    # Parrot leaves the angles out for the lens that the others are measured against.
+    relative = tags.rig_relatives_deg or ((0.0, 0.0, 0.0) if tags.rig_index == 0 else ())
+    if not relative or tags.focal_px is None or tags.principal_px is None:
         return None
-    angles = [sense * angle for angle in tags.rig_relatives_deg]
+    angles = [sense * angle for angle in relative]
     # A common imaginary lens in the middle, so that any band can be the reference.
     ideal = (tags.focal_px, tags.width_px / 2, tags.height_px / 2)
     return np.asarray(rig_rotation(angles, tags.focal_px, tags.principal_px, ideal)).reshape(3, 3)

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 Image = NDArray[np.float32]
 
 ACROSS = 20  # tiles over the picture's width
-MIN_RESPONSE = 0.08  # of the phase correlation; tiles of unrelated texture stay below
+MIN_AGREEMENT = 0.35  # correlation of a tile with its counterpart once moved onto it
+CHANCE_PX = 24.0  # smoothed noise agrees by chance up to about this over the tile's side
 MIN_STRENGTH = 0.02  # mean edge strength, of 1
 
 
@@ -91,8 +92,8 @@ def measure(still: Image, moved: Image, field: int) -> Tiles:
             asked += 1
             if min(float(a.mean()), float(b.mean())) < MIN_STRENGTH:
                 continue
-            (dx, dy), response = cv2.phaseCorrelate(a - a.mean(), b - b.mean(), window)
-            if response < MIN_RESPONSE:
+            (dx, dy), _ = cv2.phaseCorrelate(a - a.mean(), b - b.mean(), window)
+            if _agreement(a, b, round(dx), round(dy)) < max(MIN_AGREEMENT, CHANCE_PX / side):
                 continue
             middles.append((left + (side - 1) / 2, top + (side - 1) / 2))
             shifts.append((dx, dy))
@@ -101,3 +102,20 @@ def measure(still: Image, moved: Image, field: int) -> Tiles:
         np.array(shifts, dtype=np.float64).reshape(-1, 2),
         asked,
     )
+
+
+def _agreement(a: Image, b: Image, dx: int, dy: int) -> float:
+    """Correlation of two tiles where they overlap after the shift; -1 when they hardly do.
+
+    The peak of the phase correlation itself is no measure: in small tiles of pure noise it is as high as in
+    matching ones.
+    """
+    side = len(a)
+    if max(abs(dx), abs(dy)) > side // 3:
+        return -1.0
+    top, left = max(0, -dy), max(0, -dx)
+    rows, columns = side - abs(dy), side - abs(dx)
+    u = a[top : top + rows, left : left + columns].astype(np.float64)
+    v = b[top + dy : top + dy + rows, left + dx : left + dx + columns].astype(np.float64)
+    spread = float(u.std() * v.std())
+    return -1.0 if spread < 1e-9 else float(((u - u.mean()) * (v - v.mean())).mean() / spread)
