@@ -35,11 +35,12 @@ _DEFAULT: Mapping[str, Any] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Zone:
-    """A stretch of water; `shape` in metres of the place's frame."""
+    """A stretch of water; `shape` and its `edge` in metres of the place's frame."""
 
     code: str
     name: str
     shape: Any = field(repr=False)
+    edge: Any = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ class Season:
         if not self.frame.covers(lon, lat):
             return Verdict(False, "不在本河段附近。", "", float("-inf"), True)
         here = Point(*self.metres(lon, lat))
-        depths = [(self.reach_m[kind] + _depth_m(zone.shape, here), zone) for zone in self.zones]
+        depths = [(self.reach_m[kind] + _depth_m(zone, here), zone) for zone in self.zones]
         depths.sort(key=lambda pair: -pair[0])
         inside, nearest = depths[0]
         certain = ce90_m is not None and abs(inside) >= ce90_m
@@ -158,9 +159,10 @@ def _doubt(certain: bool) -> str:
     return "" if certain else "（位置误差较大，可能在界的另一侧）"
 
 
-def _depth_m(shape: Any, here: Point) -> float:
-    """How deep inside a shape a point lies, negative outside of it."""
-    return float(shape.boundary.distance(here)) if shape.covers(here) else -float(shape.distance(here))
+def _depth_m(zone: Zone, here: Point) -> float:
+    """How deep inside a zone a point lies, negative outside of it."""
+    away = float(zone.edge.distance(here))
+    return away if zone.shape.covers(here) else -away
 
 
 def _covers(window: Window, zone: str, kind: str, local: datetime) -> bool:
@@ -170,7 +172,7 @@ def _covers(window: Window, zone: str, kind: str, local: datetime) -> bool:
 def _zones(place: Place, faults: list[GeoError]) -> tuple[Zone, ...]:
     path = place.folder / ZONES_FILE
     if not path.exists():
-        return (Zone(RIVER, place.name, shapely.transform(place.water, place.frame.forward, interleaved=False)),)
+        return (_zone(RIVER, place.name, place.water, place),)
     try:
         features = read_geojson(path.read_bytes(), "key_areas")  # the same rule: areas with code and name
     except GeoErrors as several:
@@ -180,13 +182,15 @@ def _zones(place: Place, faults: list[GeoError]) -> tuple[Zone, ...]:
         faults.append(_renamed(error))
         return ()
     return tuple(
-        Zone(
-            str(item.properties["code"]),
-            str(item.properties["name"]),
-            shapely.transform(item.shape, place.frame.forward, interleaved=False),
-        )
-        for item in features
+        _zone(str(item.properties["code"]), str(item.properties["name"]), item.shape, place) for item in features
     )
+
+
+def _zone(code: str, name: str, water: Any, place: Place) -> Zone:
+    shape = shapely.transform(water, place.frame.forward, interleaved=False)
+    edge = shape.boundary
+    shapely.prepare([shape, edge])
+    return Zone(code, name, shape, edge)
 
 
 def _renamed(error: GeoError) -> GeoError:
