@@ -35,9 +35,8 @@ for row in json.load(open(sys.argv[1])):
                               heading_deg=row["yaw"], pos_x_m=row["east"], pos_y_m=row["north"]))
     _, ray = camera.getRay(np.array(row["pixel"]), normed=True)
     ray = np.asarray(ray, dtype=float).ravel()
-    # The plane is met by hand: far rays lose digits in the library's own intersection.
-    along = (row["ground"] - row["up"]) / ray[2]
-    answers.append([ray[2], row["east"] + ray[0] * along, row["north"] + ray[1] * along])
+    place = np.asarray(camera.spaceFromImage(np.array(row["pixel"]), Z=row["ground"])).ravel()
+    answers.append([ray[2], place[0], place[1]])
 json.dump(answers, open(sys.argv[2], "w"))
 """
 
@@ -86,6 +85,7 @@ def steep(rays: np.ndarray, margin_deg: float = 0.0) -> np.ndarray:
 
 
 @pytest.mark.services
+@pytest.mark.timeout(600)
 def test_pin_hole_equals_cameratransform(tmp_path: Path):
     random = np.random.default_rng(20270101)
     rows, found = [], []
@@ -105,7 +105,6 @@ def test_pin_hole_equals_cameratransform(tmp_path: Path):
     ours = np.array(found)
     assert (np.isfinite(ours[:, 0]) == sees).mean() > 0.9999  # rays at the very limit may fall on either side
     both = sees & np.isfinite(ours[:, 0])
-    # 1e-6 m is asked where the ground is near; far out the double's own digits are all there is.
     worst = np.hypot(*(ours[both] - expected[both, 1:]).T).max()
     print(f"\npin-hole against cameratransform: {COUNT} poses, {int(both.sum())} that see ground, worst {worst:.1e} m")
     assert both.sum() > 0.5 * COUNT and worst < 1e-6
@@ -127,7 +126,7 @@ def asked(rows: list[dict], folder: Path) -> list[list[float]]:
     (folder / "worker.py").write_text(WORKER)
     (folder / "rows.json").write_text(json.dumps(rows))
     call = [str(python), "worker.py", "rows.json", "answers.json"]
-    subprocess.run(call, cwd=folder, check=True, capture_output=True, timeout=110)
+    subprocess.run(call, cwd=folder, check=True, capture_output=True, timeout=500)
     return json.loads((folder / "answers.json").read_text())
 
 
