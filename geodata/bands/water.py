@@ -1,0 +1,149 @@
+"""Where the water is: from a place's polygons, or, where no place tells, from the picture itself.
+
+The official polygon is worth more than any index: the water found here is a stand-in, and the answer says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from geodata.bands.background import smooth_patch
+from geodata.bands.grid import Grid
+from geodata.bands.plan import BANK, WATER, Plan
+from geodata.bands.raster import Source
+from geodata.bands.ruleset import RuleSet
+from geodata.bands.stream import mark_gaps
+from geodata.bands.zone import Spans, spans_of_mask, spans_of_polygons
+from geodata.crs import LocalXY, local_xy
+
+COARSE_PX = 1000
+HOLE = 10.0
+"""Holes up to this many times the least water area are taken for floating things, larger ones for islands."""
+BRIGHT = 2.5
+"""Water whose near infrared is this many times the water's median is a blue roof or a boat."""
+
+
+@dataclass(frozen=True)
+class Zone:
+    """`spans` of water and bank; `found`: the water was found in the picture, no place told it."""
+
+    spans: Spans
+    found: bool
+
+
+def zone_of_place(water: Any, grid: Grid, height_px: int, width_px: int, bank_m: float) -> Zone:
+    """The place's water (shapely, WGS-84) and `bank_m` around it, as far as they lie in the picture."""
+    west, south, east, north = shapely.bounds(water)
+    frame = local_xy((west + east) / 2, (south + north) / 2)
+    seen = _seen(grid, height_px, width_px, frame, bank_m)
+    metres = shapely.transform(water, frame.forward, interleaved=False)
+    if seen is not None:  # a whole river's edges need not be followed for one frame of it
+        metres = shapely.intersection(metres, seen)
+    bank = shapely.union(shapely.buffer(metres, bank_m), metres) if bank_m > 0 else metres
+    near, wide = (shapely.transform(shape, frame.inverse, interleaved=False) for shape in (metres, bank))
+    return Zone(spans_of_polygons(near, wide, grid, height_px, width_px), found=False)
+
+
+def _seen(grid: Grid, height_px: int, width_px: int, frame: LocalXY, bank_m: float) -> Any:
+    """The ground around the picture in local metres, wide enough, or None when its outline is not all ground."""
+    side = np.linspace(0.0, 1.0, 17)[:-1]
+    zero, one = np.zeros(16), np.ones(16)
+    border = np.concatenate(
+        [np.stack(pair, axis=1) for pair in ((side, zero), (one, side), (1 - side, one), (zero, 1 - side))]
+    ) * (width_px, height_px)
+    places = grid.to_lonlat(border)
+    if not np.isfinite(places).all() or not all(frame.covers(float(lon), float(lat)) for lon, lat in places):
+        return None
+    x_m, y_m = frame.forward(places[:, 0], places[:, 1])
+    hull = shapely.convex_hull(shapely.multipoints(np.column_stack((x_m, y_m))))
+    return shapely.buffer(hull, 2.0 * bank_m + 0.02 * hull.length)
+
+
+def zone_by_index(source: Source, plan: Plan, rules: RuleSet, pixel_m: float) -> Zone:
+    """Water by NDWI above Otsu's limit (kept between two), closed over what floats, and a bank around it."""
+    height, width = source.height_px, source.width_px
+    factor = max(1, -(-max(height, width) // COARSE_PX))
+    wet = _wet(source, plan, rules, factor)
+    cell_m = factor * pixel_m
+    least = max(1.0, rules.water["least_area_m2"] / cell_m**2)
+    wet = _grown(_grown(wet, round(rules.water["close_m"] / cell_m), True), round(rules.water["close_m"] / cell_m), False)
+    wet = _large(wet, least)
+    wet |= ~_large(~wet, HOLE * least, keep_border=True)
+    codes = np.where(_grown(wet, round(rules.bank["buffer_m"] / cell_m), True), BANK, 0).astype(np.uint8)
+    codes[wet] = WATER
+    if not wet.any():
+        codes[:] = 0
+    return Zone(spans_of_mask(codes, factor, height, width), found=True)
+
+
+def _wet(source: Source, plan: Plan, rules: RuleSet, factor: int) -> NDArray[np.bool_]:
+    places = [plan.names.index("green"), plan.names.index("nir")]
+    with source.opened() as reader:
+        numbers, mask = reader.coarse([plan.bands[place] for place in places], factor)
+    bad = np.zeros(numbers.shape[1:], np.uint8)
+    if mask is not None:
+        bad[mask == 0] = 1
+    for row, place in enumerate(places):
+        gap = source.nodata[plan.bands[place]]
+        if gap is not None or source.dtype == "float32":
+            mark_gaps(numbers[row], np.float64(np.nan if gap is None else gap), bad)
+    signals = np.zeros((3, *numbers.shape[1:]), np.float32)
+    padded = np.pad(numbers, ((0, 0), (1, 1), (1, 1)), mode="edge")
+    smooth_patch(padded, plan.signals.scale[places], plan.signals.offset[places], -1, True, signals)
+    green, nir = signals[0], signals[1]
+    whole = green + nir
+    usable = (bad == 0) & (whole > 0)
+    if not usable.any():
+        return np.zeros(usable.shape, np.bool_)
+    ndwi = np.divide(green - nir, whole, out=np.full(whole.shape, -1.0, np.float32), where=usable)
+    limit = float(np.clip(otsu(ndwi[usable]), rules.water["least_ndwi"], rules.water["most_ndwi"]))
+    wet = usable & (ndwi > limit)
+    if wet.any():
+        wet &= nir <= BRIGHT * max(float(np.median(nir[wet])), 1e-6)
+    return np.asarray(wet)
+
+
+def otsu(values: NDArray[Any]) -> float:
+    """Otsu's limit between two groups of numbers in -1 to 1, to 1/128.
+
+    >>> bool(-0.3 < otsu(np.array([-0.5] * 50 + [0.4] * 50)) < 0.4)
+    True
+    """
+    counts, edges = np.histogram(values, bins=256, range=(-1.0, 1.0))
+    centres = (edges[:-1] + edges[1:]) / 2
+    below = np.cumsum(counts)
+    above = below[-1] - below
+    sums = np.cumsum(counts * centres)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        apart = below * above * (sums / below - (sums[-1] - sums) / above) ** 2
+    apart[~np.isfinite(apart)] = 0.0
+    # Between two clean groups the measure is flat: the middle of the flat stretch.
+    best = np.flatnonzero(apart >= apart.max() * (1.0 - 1e-12))
+    return float(edges[1:][best].mean())
+
+
+def _grown(mask: NDArray[np.bool_], reach_px: int, more: bool) -> NDArray[np.bool_]:
+    """Dilated (or eroded) by a square; beyond the border the picture goes on as it ends."""
+    if reach_px < 1:
+        return mask
+    fold = ndimage.maximum_filter1d if more else ndimage.minimum_filter1d
+    size = 2 * reach_px + 1
+    out = fold(fold(mask.view(np.uint8), size, axis=0, mode="nearest"), size, axis=1, mode="nearest")
+    return np.asarray(out).astype(np.bool_)
+
+
+def _large(mask: NDArray[np.bool_], least_px: float, keep_border: bool = False) -> NDArray[np.bool_]:
+    """The parts of a mask with at least `least_px` pixels; with `keep_border` also those that reach the border."""
+    labels, count = ndimage.label(mask)
+    keep = np.bincount(labels.ravel(), minlength=count + 1) >= least_px
+    if keep_border:
+        for side in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
+            keep[side] = True
+    keep[0] = False
+    return np.asarray(keep[labels])
