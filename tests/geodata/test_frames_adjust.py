@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
 import os
 import shutil
@@ -29,6 +30,7 @@ from geodata.frames.project import Pose, Sigma
 from geodata.frames.solve import Link, corrected, slopes, solve
 from geodata.frames.together import adjust_photos, candidate_pairs, locate_together
 from geodata.frames.turned import groups_of
+from patrol.cli import run
 from tests.faults import share
 
 TURNED = ("DJI_0026.JPG", "DJI_0027.JPG", "DJI_0028.JPG")
@@ -208,6 +210,36 @@ def test_a_photo_that_cannot_be_adjusted_is_located_as_before_and_says_so(beach:
         assert told["used"] is False and told["pairs"] == told["matches"] == 0
         assert told["median_m"] == {"before": None, "after": None}
         assert code in {left["code"] for left in told["left_out"] if left["name"] == photo.name}
+
+
+def test_the_terminal_answers_with_the_adjustment_in_json_and_in_words(
+    beach: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    shutil.copy(beach / "DJI_0032.JPG", tmp_path)
+    photo = str(beach / "DJI_0031.JPG")
+    assert run(["locate", photo, "--pixel", "3000,900", "--adjust-with", str(tmp_path), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert set(told["adjustment"]) >= {"frames", "pairs", "matches", "median_m", "turned", "corrections"}
+    assert told["adjustment"]["frames"] == 2 and told["adjustment"]["median_m"]["after"] < 0.3
+    assert [each["name"] for each in told["adjustment"]["corrections"]] == ["DJI_0031.JPG", "DJI_0032.JPG"]
+    assert told["points"][0]["pixel"] == [3000, 900] and told["method"] == "pose"
+    with_pixels(beach / "DJI_0032.JPG", tmp_path / "DJI_0032.JPG", np.zeros((9, 16, 3), np.uint8))
+    assert run(["locate", photo, "--adjust-with", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert "没有平差" in said and "未用　DJI_0032.JPG" in said and "平差前" not in said
+
+
+def test_the_terminal_refuses_what_cannot_be_adjusted(beach: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    photo = str(beach / "DJI_0031.JPG")
+    for arguments, code, words in (
+        ([str(tmp_path)], 1, "没有别的照片"),
+        ([str(tmp_path / "absent")], 2, "没有这个文件或文件夹"),
+        ([str(tmp_path), "--method", "laser"], 2, "不能与 --method laser 一起用"),
+        ([str(tmp_path), "--pixel", "99999,1"], 1, "不在照片内"),
+    ):
+        assert run(["locate", photo, "--adjust-with", *arguments]) == code
+        said = capsys.readouterr()
+        assert said.out == "" and words in said.err, said.err
 
 
 def test_a_folder_without_other_photos_is_refused_in_words(beach: Path, tmp_path: Path):
