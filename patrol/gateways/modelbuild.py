@@ -90,8 +90,11 @@ def convert(
     )
     made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="patrol")
     made.ir_version = _IR_VERSION
-    onnx.checker.check_model(made)
-    return onnx.shape_inference.infer_shapes(made, strict_mode=True)
+    try:
+        onnx.checker.check_model(made)
+        return onnx.shape_inference.infer_shapes(made, strict_mode=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as fault:
+        raise refuse("模型的各步接不起来（尺寸对不上），没有转换。") from fault
 
 
 def _needed(nodes: Mapping[str, Node], outputs: Iterable[str]) -> list[str]:
