@@ -45,10 +45,13 @@ class Box:
 
 @dataclass(frozen=True)
 class TileSpec:
-    """Look at pieces as large as the model's input, `overlap_px` shared, of the picture made `scale` as large."""
+    """Look at pieces as large as the model's input, of the picture made `scale` as large.
+
+    Neighbours share `overlap_px`, an eighth of the input where None: things up to that size are seen whole.
+    """
 
     scale: float = 1.0
-    overlap_px: int = 64
+    overlap_px: int | None = None
 
 
 class Detector:
@@ -136,13 +139,14 @@ class Detector:
         import cv2
 
         wide, high = self.sidecar.width_px, self.sidecar.height_px
-        if not (0.01 <= tiles.scale <= 1 and 0 <= tiles.overlap_px < min(wide, high)):
+        shared = min(wide, high) // 8 if tiles.overlap_px is None else tiles.overlap_px
+        if not (0.01 <= tiles.scale <= 1 and 0 <= shared < min(wide, high)):
             raise GeoError("tiles", "分块的比例要在 0.01 到 1 之间，重叠要小于模型的输入。", where="tiles")
         height, width = (max(1, round(side * tiles.scale)) for side in picture.shape[:2])
         scaled = picture
         if tiles.scale < 1:
             scaled = np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
-        rows, columns = _steps(height, high, tiles.overlap_px), _steps(width, wide, tiles.overlap_px)
+        rows, columns = _steps(height, high, shared), _steps(width, wide, shared)
         if len(rows) * len(columns) > _MOST_TILES:
             raise GeoError("tiles", "分块过多，请把比例调小。", where="tiles")
         for y in rows:

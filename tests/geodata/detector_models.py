@@ -32,24 +32,24 @@ def save(folder: Path, graph: onnx.GraphProto, name: str = "tiny", **told: Any) 
     return folder / f"{name}.onnx"
 
 
-def spots() -> onnx.GraphProto:
+def spots(side_px: int = SIDE_PX, cell_px: int = CELL_PX) -> onnx.GraphProto:
     """A CenterNet: red spots are persons, blue ones boats, each as large as the cell that it fills."""
-    cells = SIDE_PX // CELL_PX
+    cells = side_px // cell_px
     constants = [
         numpy_helper.from_array(np.array([0, 2], np.int64), "channels"),
         numpy_helper.from_array(
-            np.tile(np.array([0, 0, CELL_PX, CELL_PX], np.float32)[None, :, None, None], (1, 1, cells, cells)), "reach"
+            np.tile(np.array([0, 0, cell_px, cell_px], np.float32)[None, :, None, None], (1, 1, cells, cells)), "reach"
         ),
     ]
     nodes = [
         helper.make_node("Gather", ["image", "channels"], ["two"], axis=1),
-        helper.make_node("AveragePool", ["two"], ["heat"], kernel_shape=[CELL_PX, CELL_PX], strides=[CELL_PX, CELL_PX]),
+        helper.make_node("AveragePool", ["two"], ["heat"], kernel_shape=[cell_px, cell_px], strides=[cell_px, cell_px]),
         helper.make_node("Identity", ["reach"], ["size"]),
     ]
     return helper.make_graph(
         nodes,
         "spots",
-        [helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, SIDE_PX, SIDE_PX])],
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, side_px, side_px])],
         [
             helper.make_tensor_value_info("heat", TensorProto.FLOAT, [1, 2, cells, cells]),
             helper.make_tensor_value_info("size", TensorProto.FLOAT, [1, 4, cells, cells]),

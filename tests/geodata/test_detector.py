@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geodata.detector import Box, Detector, TileSpec
@@ -49,6 +49,7 @@ def test_whole_picture_is_stretched_or_letterboxed_and_boxes_come_back(tmp_path:
     assert eye.run(picture(20, 20, (5, 5, 10, BLUE)))[0].cls == "boat"
 
 
+@settings(max_examples=30)
 @given(st.integers(0, 60), st.integers(0, 45), st.sampled_from([RED, BLUE]), st.integers(0, 48))
 def test_tiles_find_a_spot_once_wherever_the_cuts_are(
     shared: Detector, column: int, row: int, colour: tuple[int, int, int], overlap_px: int
