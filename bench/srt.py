@@ -2,7 +2,8 @@
 
 Run: `python bench/srt.py`. Prints one JSON line a case. `lines` splits the file and asks each line for a position;
 `findall` asks one expression of the whole text. Both keep two or four numbers a cue; ours also keeps cue times,
-clock, gimbal, line numbers, and has checked order, gaps and jumps. The goal is 0.3 s on an idle core.
+clock, gimbal, line numbers, and has checked order, gaps and jumps. Processor seconds of one thread are compared,
+which a busy machine stretches less than the wall clock. The goal is 0.3 s.
 """
 
 from __future__ import annotations
@@ -90,12 +91,12 @@ def main() -> None:
                     {
                         "bench": "srt",
                         "case": f"{CUES} cues, {len(data) / 1e6:.1f} MB: {ours} against {peer}",
-                        "ours": round(best[ours][0], 4),
-                        "peer": round(best[peer][0], 4),
-                        "ratio": round(best[ours][0] / best[peer][0], 3),
+                        "ours": round(best[ours][1], 4),
+                        "peer": round(best[peer][1], 4),
+                        "ratio": round(best[ours][1] / best[peer][1], 3),
                         "unit": "s",
                         "n": RUNS,
-                        "note": f"processor {best[ours][1]:.4f} s against {best[peer][1]:.4f} s; goal 0.3 s idle",
+                        "note": f"processor seconds; by the wall {best[ours][0]:.3f} against {best[peer][0]:.3f}; goal 0.3",
                     },
                     ensure_ascii=False,
                 )

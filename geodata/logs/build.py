@@ -74,7 +74,8 @@ def _axis(rows: Rows) -> tuple[Floats, float | None, float]:
     known = ahead[np.isfinite(ahead)]
     if not len(known):
         return rows.t_s, None, 0.0
-    cadence = float(np.nanmedian(np.abs(np.diff(rows.t_s)))) if len(rows.t_s) > 1 else 0.0
+    times = rows.t_s[np.isfinite(rows.t_s)]
+    cadence = float(np.median(np.abs(np.diff(times)))) if len(times) > 1 else 0.0
     if rows.clock_step_s >= 1.0 and 0.0 < cadence < rows.clock_step_s / 2:
         # Many rows a second under a clock that only counts seconds: the latest of them stands at the tick.
         origin, sigma = float(np.percentile(known, 99)), cadence
@@ -90,7 +91,7 @@ def _axis(rows: Rows) -> tuple[Floats, float | None, float]:
         rows.remarks.append(
             LineRemark(
                 "clock_jump",
-                f"有 {int(off.sum())} 行的时钟与视频时间相差 1 秒以上（录制中断或对时），以多数行为准。",
+                f"从第 {int(rows.line[off][0])} 行起有 {int(off.sum())} 行的时钟与视频时间相差 1 秒以上（录制中断或对时），以多数行为准。",
                 int(rows.line[off][0]),
             )
         )

@@ -63,7 +63,7 @@ def reading(text: str, day: str = "") -> tuple[float, float, bool] | None:
     if not hour:
         return None
     when = _day(body[: hour.start()].rstrip(" T,"), hour[5] is not None)
-    if when is None:
+    if when is None or not 1980 <= when[0] <= 2200:  # receivers count from 1980
         return None
     hours, half = int(hour[1]), (hour[5] or "").lower()[:1]
     if half:

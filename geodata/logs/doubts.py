@@ -91,7 +91,7 @@ def _in_time(rows: Rows, index: Whole, t_s: Floats) -> Sorted:
         rows.remarks.append(
             LineRemark(
                 "out_of_order",
-                f"有 {int(back.sum())} 行的时间比上一行早，已按时间重新排序；请确认文件没有把几次飞行拼在一起。",
+                f"从第 {int(rows.line[back][0])} 行起有 {int(back.sum())} 行的时间比上一行早，已按时间重新排序；请确认文件没有把几次飞行拼在一起。",
                 int(rows.line[back][0]),
             )
         )
@@ -101,7 +101,9 @@ def _in_time(rows: Rows, index: Whole, t_s: Floats) -> Sorted:
     if same.any():
         rows.remarks.append(
             LineRemark(
-                "same_time", f"有 {int(same.sum())} 行与前一行时间相同，只用其中第一行。", int(rows.line[same].min())
+                "same_time",
+                f"从第 {int(rows.line[same].min())} 行起有 {int(same.sum())} 行与前一行时间相同，只用其中第一行。",
+                int(rows.line[same].min()),
             )
         )
         index = index[~same[index]]

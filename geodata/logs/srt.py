@@ -161,8 +161,8 @@ def _stamps(text: str, buffer: Bytes, newlines: Whole) -> tuple[Whole, Floats, f
         return total
 
     year, month, day = joined(0, 1, 2, 3), joined(5, 6), joined(8, 9)
-    sound = (year >= 1970) & (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)
-    months = (np.where(sound, year, 1970) - 1970) * 12 + np.where(sound, month, 1) - 1
+    sound = (year >= 1980) & (year <= 2200) & (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)
+    months = (np.where(sound, year, 1980) - 1970) * 12 + np.where(sound, month, 1) - 1
     days = months.astype("M8[M]").astype("M8[D]").astype(np.int64) + day - 1
     of_day = joined(11, 12) * 3600 + joined(14, 15) * 60 + joined(17, 18)
     fine = (buffer[starts + 19] == 44) | (buffer[starts + 19] == 46)
@@ -223,15 +223,17 @@ def _called(rows: Rows, text: str, cues: Whole, order: str | None, near: tuple[f
     lacking = np.isnan(columns["lat"])
     for name, values in zip(("lon", "lat"), pair, strict=True):
         columns[name] = np.where(lacking, values, columns[name])
-    columns["rel_alt_m"] = _found(_ABOVE_START, text, cues)[:, 0]
     third = _found(_THIRD, text, cues)[:, 0]
+    found = {"rel_alt_m": _found(_ABOVE_START, text, cues)[:, 0]}
     if np.nanmax(np.abs(third), initial=0.0) > 0:
-        columns["abs_alt_m"] = np.where(np.isnan(third), rows.column("abs_alt_m"), third)
+        found["abs_alt_m"] = third
     if _GIMBAL_PRY.search(text[:_SAMPLE]):
-        found = _found(_GIMBAL_PRY, text, cues)
-        columns["gimbal_pitch_deg"], columns["gimbal_roll_deg"], columns["gimbal_yaw_deg"] = found.T
+        angles = _found(_GIMBAL_PRY, text, cues)
+        found["gimbal_pitch_deg"], found["gimbal_roll_deg"], found["gimbal_yaw_deg"] = angles.T
     if _FLIGHT_PRY.search(text[:_SAMPLE]):
-        columns["heading_deg"] = _found(_FLIGHT_PRY, text, cues)[:, 2]
+        found["heading_deg"] = _found(_FLIGHT_PRY, text, cues)[:, 2]
+    for name, values in found.items():  # spliced videos speak two dialects: what brackets said stands
+        columns[name] = np.where(np.isnan(values), rows.column(name), values)
 
 
 def _flavour(text: str) -> str:

@@ -148,6 +148,14 @@ def test_cues_without_a_fix_are_told_with_their_lines_and_the_rest_is_kept() -> 
     assert len(zeros) == 1 and zeros.remarks[0].code == "zero_position"
 
 
+def test_spliced_videos_may_speak_two_dialects() -> None:
+    compact = "F/5.6, SS 400, GPS (112.181, 30.351, 16), D 1.0m, H 17.50m, F.PRY (1.0°, 2.0°, 3.0°), G.PRY (-27.3°, 0.0°, -76.0°)"
+    bracket = _bracket("30.352", "112.182", "[rel_alt: 60.0 abs_alt: 92.5] [gb_yaw: 5.0 gb_pitch: -90.0 gb_roll: 0.0] ")
+    track = read_log_bytes((_cue(0, compact) + _cue(1, bracket)).encode())
+    assert track.dialect == "bracket+gps-compact" and track.lat.tolist() == [30.351, 30.352]
+    assert track.rel_alt_m.tolist() == [17.5, 60.0] and track.gimbal_pitch_deg.tolist() == [-27.3, -90.0]
+
+
 def test_damaged_files_keep_what_can_be_read() -> None:
     whole = "".join(
         _cue(at, _bracket(f"30.35{at}", f"112.18{at}", "[rel_alt: 60.0 abs_alt: 92.5] ")) for at in range(8)
