@@ -96,7 +96,10 @@ def _size(tags: Tags) -> tuple[float, float]:
 
 
 def _centre(tags: Tags, density: tuple[float, float]) -> tuple[float, float]:
-    """The principal point in pixels from the upper left corner; the middle when the file names none."""
+    """The principal point in pixels from the upper left corner; the middle when the file names none.
+
+    That the corner is the upper one is seen on a real Sequoia exposure, whose bands only then fit each other.
+    """
     stated = tags.series("Camera:PrincipalPoint")
     width, height = _size(tags)
     if len(stated) != 2:

@@ -137,7 +137,7 @@ class Terrain:
             if not live.size:
                 break
             edge = cell[live] + (turn[live] > 0)
-            with np.errstate(divide="ignore", invalid="ignore"):
+            with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
                 ahead = np.where(turn[live] == 0, np.inf, (edge - here[live, :2]) / way[live, :2])
             axis = np.argmin(ahead, axis=1)
             leave = np.maximum(ahead[np.arange(len(live)), axis], along[live])
