@@ -57,6 +57,13 @@ def logs_to_stderr(level: str) -> None:
     least = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(least),
+        # a traceback never shows the values of variables: they may be secret
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+        ],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
 

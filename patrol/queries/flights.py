@@ -82,12 +82,8 @@ def flight_state(look: Work, ref: str) -> dict[str, Any]:
 
 def progress(look: Work, flight_id: int) -> dict[str, Any]:
     """Percent, counts and the seconds left, from the pace of the frames read so far."""
-    counts: dict[str, int] = {
-        state: count
-        for state, count in look.session.execute(
-            select(m.Frame.state, func.count(m.Frame.id)).where(m.Frame.flight_id == flight_id).group_by(m.Frame.state)
-        )
-    }
+    per_state = select(m.Frame.state, func.count(m.Frame.id)).where(m.Frame.flight_id == flight_id)
+    counts: dict[str, int] = dict(look.session.execute(per_state.group_by(m.Frame.state)).tuples().all())
     total, left = sum(counts.values()), counts.get("due", 0)
     done = total - left
     first, last, read = look.session.execute(

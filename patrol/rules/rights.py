@@ -106,6 +106,7 @@ _ALL = frozenset(ROLES)
 _STAFF = frozenset({"office", "office_head", "chief", "inspector", "operator"})
 _OFFICE = frozenset({"office", "office_head"})
 _WORKERS = _STAFF | {"grid", "unit"}
+_FLIERS = _OFFICE | {"drone"}
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,24 @@ DOORS: tuple[Door, ...] = (
     Door("POST", "/api/v1/reports", ANYONE),
     Door("POST", "/api/v1/detections", frozenset({"drone"})),
     Door("POST", "/api/v1/frames", frozenset({"drone"}) | _OFFICE),
+    Door("GET", "/api/v1/rounds", _STAFF),
+    Door("POST", "/api/v1/rounds", _OFFICE),
+    Door("POST", "/api/v1/unflyable", _OFFICE),
+    Door("GET", "/api/v1/flights", _FLIERS | {"chief", "inspector"}),
+    Door("POST", "/api/v1/flights", _FLIERS),
+    Door("GET", "/api/v1/flights/<flight>", _FLIERS | {"chief", "inspector"}),
+    Door("GET", "/api/v1/flights/<flight>/progress", _FLIERS | {"chief", "inspector"}),
+    Door("GET", "/api/v1/flights/<flight>/detections", _OFFICE | {"chief", "inspector"}),
+    Door("POST", "/api/v1/flights/<flight>/files", _FLIERS),
+    Door("POST", "/api/v1/flights/<flight>/uploads", _FLIERS),
+    Door("GET", "/api/v1/flights/<flight>/uploads/<upload>", _FLIERS),
+    Door("PUT", "/api/v1/flights/<flight>/uploads/<upload>", _FLIERS),
+    Door("POST", "/api/v1/flights/<flight>/finish", _FLIERS),
+    Door("POST", "/api/v1/flights/<flight>/cancel", _FLIERS),
+    Door("GET", "/api/v1/flights/<flight>/frames/<frame>.jpg", _OFFICE | {"chief", "inspector"}),
+    Door("POST", "/api/v1/things/<thing>/confirm", _OFFICE),
+    Door("POST", "/api/v1/things/<thing>/dismiss", _OFFICE),
+    Door("POST", "/api/v1/things/<thing>/merge", _OFFICE),
     Door("GET", "/api/v1/suggestions", _WORKERS),
     Door("GET", "/api/v1/clues", _OFFICE | {"chief", "inspector", "grid", "operator"}),
     Door("GET", "/api/v1/clues/<clue>", _OFFICE | {"chief", "inspector", "grid", "operator"}, True),

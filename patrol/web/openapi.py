@@ -11,7 +11,7 @@ from flask import Blueprint, Response, jsonify
 from patrol.rules import forms, lifecycle
 from patrol.rules.problems import PROBLEMS
 from patrol.rules.rights import ANYONE, DOORS, ROLES, Door
-from patrol.web import fields, tip_fields
+from patrol.web import fields, flights, tip_fields
 from patrol.web.access import door
 from patrol.web.outline import Outline
 
@@ -45,6 +45,8 @@ class Said:
     media: str = "application/json"
     headers: dict[str, str] = field(default_factory=dict)
     empty_body: bool = False  # the body may be left out
+    files: tuple[str, int] | None = None  # multipart: file part, most files
+    raw: bool = False  # the body is the bytes themselves
 
 
 _BOX: Json = {"type": "string", "pattern": r"^-?\d{1,3}(\.\d+)?(,-?\d{1,3}(\.\d+)?){3}$"}
@@ -60,6 +62,28 @@ SAID: dict[str, Said] = {
     "POST /api/v1/detections": Said("detections of a flight", body="DetectionsIn", ok={"207": "one result an item"}),
     "POST /api/v1/frames": Said("a frame with a marked box", parts=("mark", "MarkIn", 1),
                                 ok={"201": "taken", "200": "the same id again"}),
+    "GET /api/v1/rounds": Said("rounds with their coverage"),
+    "POST /api/v1/rounds": Said("plan a round, or move its day", body="RoundIn", ok={"201": "kept"}),
+    "POST /api/v1/unflyable": Said("a part that cannot be flown, and why", body="UnflyableIn", ok={"201": "kept"}),
+    "GET /api/v1/flights": Said("flights with their progress", {"round": _PAGE}),
+    "POST /api/v1/flights": Said("open a flight", body="FlightIn", ok={"201": "opened"}),
+    "GET /api/v1/flights/<flight>": Said("one flight with its frames and issues"),
+    "GET /api/v1/flights/<flight>/progress": Said("how far the reading has come"),
+    "GET /api/v1/flights/<flight>/detections": Said("what was recognised, and what became of it"),
+    "POST /api/v1/flights/<flight>/files": Said("small files whole", files=("file", 10), ok={"201": "on disk"}),
+    "POST /api/v1/flights/<flight>/uploads": Said("announce a large file", body="UploadIn", ok={"201": "send from offset"}),
+    "GET /api/v1/flights/<flight>/uploads/<upload>": Said("how much of a file is here"),
+    "PUT /api/v1/flights/<flight>/uploads/<upload>": Said(
+        "the bytes from an offset on", {"offset": _WHOLE}, ("offset",), ok={"200": "on disk", "409": "send from offset"},
+        raw=True),
+    "POST /api/v1/flights/<flight>/finish": Said("all files are here", ok={"200": "the flight, or the one it repeats"}),
+    "POST /api/v1/flights/<flight>/cancel": Said("read no more of it"),
+    "GET /api/v1/flights/<flight>/frames/<frame>.jpg": Said(
+        "a frame to look at", {"size": {"type": "integer", "minimum": 16, "maximum": 2048}, "view": _TEXT},
+        media="image/jpeg"),
+    "POST /api/v1/things/<thing>/confirm": Said("it is real", body="ThingConfirm", empty_body=True),
+    "POST /api/v1/things/<thing>/dismiss": Said("it is nothing, and why", body="ThingDismiss"),
+    "POST /api/v1/things/<thing>/merge": Said("it is that thing", body="ThingMerge"),
     "GET /api/v1/suggestions": Said(
         "issues near a place", {"lon": _NUMBER, "lat": _NUMBER, "crs": {"enum": list(forms.CRS)}, "kind": _KINDS,
                                 "accuracy_m": _NUMBER}, ("lon", "lat", "crs", "kind")),
@@ -97,7 +121,7 @@ SAID: dict[str, Said] = {
     "GET /api/v1/openapi.json": Said("this document"),
 }  # fmt: skip
 _MODELS = (fields.ReportIn, fields.DetectionsIn, fields.DetectionIn, fields.PositionIn, Outline, tip_fields.CodeIn,
-           tip_fields.SupplementIn, tip_fields.ReopenIn, tip_fields.AppealIn, tip_fields.RatingIn)  # fmt: skip
+           tip_fields.SupplementIn, tip_fields.ReopenIn, tip_fields.AppealIn, tip_fields.RatingIn, *flights.MODELS)  # fmt: skip
 
 
 def document() -> Json:
@@ -204,6 +228,16 @@ def _content(said: Said) -> Json:
     content: Json = {}
     if said.body:
         content["application/json"] = {"schema": {"$ref": f"#/components/schemas/{said.body}"}}
+    if said.files:
+        name, most = said.files
+        files = {
+            "type": "array",
+            "maxItems": most,
+            "items": {"type": "string", "contentMediaType": "application/octet-stream"},
+        }
+        content["multipart/form-data"] = {"schema": _object({name: files}, name)}
+    if said.raw:
+        content["application/octet-stream"] = {}
     if said.parts:
         name, schema, most = said.parts
         photo = {"type": "array", "maxItems": most, "items": {"type": "string", "contentMediaType": "image/*"}}

@@ -17,7 +17,7 @@ from tests.faults import share
 from tests.faults.house import House, pause, until
 from tests.walk import Town
 
-FIRST_S = 30  # arming thousands of clocks takes some of this
+FIRST_S = 10 + share(2000) / 40  # arming thousands of clocks takes some of this
 
 
 @pytest.mark.faults

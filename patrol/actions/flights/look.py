@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
+from shapely.geometry import mapping
 
 from geodata.bands.grid import PoseGrid
 from geodata.bands.tiff import inspect_tiff
@@ -20,7 +21,7 @@ from geodata.errors import GeoErrors
 from geodata.frames import look as pixels
 from geodata.frames import trust
 from geodata.frames.camera import camera_for
-from geodata.frames.ellipse import ce90_m
+from geodata.frames.ellipse import CHI2_90, ce90_m
 from geodata.frames.locate import locate
 from geodata.frames.metadata import FrameMeta, read_frame
 from geodata.frames.project import Pose
@@ -28,8 +29,10 @@ from geodata.logs import read_log
 from geodata.place import Place
 
 if TYPE_CHECKING:
+    from geodata.bands.describe import Detection as Recognition
     from geodata.recognise import Recognised
 
+CE90_RATIO = CHI2_90**0.5
 RASTER_SIGMA_M = 1.5  # of a georeferenced raster that states no accuracy of its own
 
 
@@ -120,10 +123,9 @@ def look_at_raster(path: Path, place: Place) -> Reading:
 
 def look_at_stack(members: Sequence[tuple[Path, str]], place: Place) -> Reading:
     """The aligned bands of one exposure: recognised in the picture, placed by its pose."""
-    from geodata.recognise import recognise_stack
-
     from geodata.bands.capture import load
     from geodata.bands.grouping import group
+    from geodata.recognise import recognise_stack
 
     grouped = group(members)
     if grouped.refused:
@@ -148,7 +150,7 @@ def look_at_log(path: Path, place: Place, zone: str) -> Reading:
     west, south, east, north = place.bounds
     near = ((west + east) / 2, (south + north) / 2)
     track = read_log(path, zone=zone or None, near=near)
-    faults = [{"code": each.code, "sentence": each.sentence} for each in track.warnings]
+    faults = [{"code": each.code, "sentence": each.sentence} for each in track.remarks]
     facts = {
         "start_at": track.start_at.isoformat() if track.start_at else None,
         "points": len(track),
@@ -167,20 +169,21 @@ def groups_of(files: Iterable[tuple[Path, str]]) -> list[list[Path]]:
 
 
 def _recognised(seen: Recognised, kind: str) -> Reading:
-    spread = np.eye(2) * RASTER_SIGMA_M**2
-    found = tuple(
-        Found(
-            kind=each.kind, score=each.score, by=f"rules:{seen.rules_hash}", lon=each.lon, lat=each.lat,
-            cov_en_m2=(each.cov_en_m2 if each.cov_en_m2 is not None else spread).tolist(),
-            ce90_m=round(ce90_m(each.cov_en_m2 if each.cov_en_m2 is not None else spread), 3),
-            outline=each.outline, area_m2=each.area_m2, facts=dict(each.stats), warnings=tuple(each.warnings),
-        )
-        for each in seen.detections
-    )  # fmt: skip
     facts = {
         "bands": list(seen.bands), "pixels": seen.pixels, "seconds": round(seen.seconds, 3),
-        "water_area_m2": seen.water_area_m2, "rules": seen.rules_hash,
+        "water_area_m2": round(seen.water_area_m2, 1), "rules": seen.rules_hash, "rules_version": seen.rules_version,
     }  # fmt: skip
-    faults = [{"code": each.code, "sentence": each.sentence} for each in seen.warnings]
-    return Reading(kind=kind, method="raster", footprint=seen.extent, footprint_ce90_m=3.2, faults=faults,
-                   facts=facts, found=found)  # fmt: skip
+    return Reading(
+        kind=kind, method="raster", footprint=mapping(seen.seen), footprint_ce90_m=round(CE90_RATIO * RASTER_SIGMA_M, 2),
+        faults=[{"code": "recognition", "sentence": sentence} for sentence in seen.warnings], facts=facts,
+        found=tuple(_found(each) for each in seen.detections),
+    )  # fmt: skip
+
+
+def _found(each: Recognition) -> Found:
+    spread = each.covariance_m2 if each.covariance_m2 is not None else np.eye(2) * RASTER_SIGMA_M**2
+    return Found(
+        kind=each.kind, score=each.score, by=f"rules:{each.rules_hash}", lon=each.lon, lat=each.lat,
+        cov_en_m2=spread.tolist(), ce90_m=round(ce90_m(spread), 3), outline=each.geometry, area_m2=round(each.area_m2, 2),
+        facts={**each.stats, "rule": each.rule}, warnings=each.warnings,
+    )  # fmt: skip

@@ -17,6 +17,7 @@ from sqlalchemy import delete, select
 from geodata.coverage import Footprint, Unflyable, coverage
 from geodata.frames.look import Look
 from geodata.frames.quality import FrameRow, find_faults
+from geodata.place import KeyArea
 from patrol import models as m
 from patrol.actions.flights import things
 from patrol.actions.flights.fromlogs import from_logs
@@ -72,7 +73,7 @@ def reckon(work: Work, round_id: int) -> list[m.Coverage]:
         select(m.Unflyable).where(m.Unflyable.round_id.is_(None) | (m.Unflyable.round_id == round_id))
     )
     found = coverage(
-        work.place.key_areas, [_footprint(each) for each in rows],
+        _areas(work), [_footprint(each) for each in rows],
         [Unflyable(shape(each.outline), each.reason) for each in refused],
     )  # fmt: skip
     work.session.execute(delete(m.Coverage).where(m.Coverage.round_id == round_id))
@@ -90,6 +91,11 @@ def reckon(work: Work, round_id: int) -> list[m.Coverage]:
     work.tell("round_reckoned", subject=f"round:{of_round.no}", complete=all(each.complete for each in kept),
               seen={each.area: each.seen for each in kept})  # fmt: skip
     return kept
+
+
+def _areas(work: Work) -> Sequence[KeyArea]:
+    """What a round must cover: the key areas, or the whole water where a place names none."""
+    return work.place.key_areas or (KeyArea("water", "全部水面", work.place.water),)
 
 
 def _footprint(frame: m.Frame) -> Footprint:

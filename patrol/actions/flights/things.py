@@ -13,8 +13,9 @@ from datetime import datetime
 import numpy as np
 from sqlalchemy import and_, or_, select
 
-from geodata.associate import Seen, Thing, Things
+from geodata.associate import Things
 from geodata.frames.ellipse import ce90_m, ellipse_of
+from geodata.things import Seen, Thing
 from patrol import models as m
 from patrol.actions import clues, report, siting
 from patrol.actions.flights.look import Found
@@ -85,7 +86,7 @@ def confirm(work: Work, ref: str, kind: str | None = None) -> clues.Settled:
     ).one()
     if thing.state == "new":
         tell_anyway(work, flight, thing)
-    sighting = work.session.get_one(m.Sighting, thing.sighting_id)
+    sighting = work.session.get_one(m.Sighting, thing.sighting_id or 0)
     thing.reviewer_id = work.actor.person_id
     if sighting.state != "waiting":
         issue = work.session.get(m.Issue, sighting.issue_id) if sighting.issue_id else None
@@ -182,11 +183,9 @@ def _near(work: Work, round_id: int, found: Sequence[Found]) -> dict[int, tuple[
         ).order_by(m.Thing.id)
     )  # fmt: skip
     near: dict[int, tuple[m.Thing, list[tuple[int, float]]]] = {row.id: (row, []) for row in rows}
-    seen = select(m.Detection.thing_id, m.Detection.frame_id, m.Detection.score).where(
-        m.Detection.thing_id.in_(list(near))
-    )
-    for thing_id, frame_id, score in work.session.execute(seen.order_by(m.Detection.id)):
-        near[thing_id][1].append((frame_id, score))
+    seen = select(m.Detection).where(m.Detection.thing_id.in_(list(near))).order_by(m.Detection.id)
+    for each in work.session.scalars(seen):
+        near[each.thing_id or 0][1].append((each.frame_id, each.score))
     return near
 
 
