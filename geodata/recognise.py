@@ -182,7 +182,9 @@ class _Job:
         source = self.source
         if self.place is not None:
             bank_m = self.rules.bank["buffer_m"]
-            return zone_of_place(self.place.water, source.grid, source.height_px, source.width_px, bank_m)
+            return zone_of_place(
+                self.place.water, source.grid, source.height_px, source.width_px, bank_m, self.rules.bank["shore_m"]
+            )
         zone = zone_by_index(source, plan, self.rules, pixel_m)
         self.warnings.append("没有给出地点，水面是按影像的水体指数估计的，不如正式水面范围可靠。")
         return zone

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from geodata.bands.classify import as_signal, median_of_columns, range_of_columns, sort_three
 from geodata.bands.classify_plain import index_map, zones
 from geodata.bands.compiled import compiled
-from geodata.bands.plan import WATER, Levels, Plan
+from geodata.bands.plan import OPEN, Levels, Plan
 from geodata.bands.raster import Source
 from geodata.bands.ruleset import RuleSet
 from geodata.bands.stream import mark_gaps
@@ -104,7 +104,7 @@ def _patch_reader(
         y1, x1 = min(corner[0] + PATCH_PX, source.height_px - 1), min(corner[1] + PATCH_PX, source.width_px - 1)
         if y1 - y0 < 2 or x1 - x0 < 2:
             return nothing
-        water = zones(spans, y0, y1, x0, x1) == WATER
+        water = (zones(spans, y0, y1, x0, x1) & OPEN) != 0
         if water[::STRIDE_PX, ::STRIDE_PX].sum() < min(LEAST_SAMPLES, water[::STRIDE_PX, ::STRIDE_PX].size // 2):
             return nothing
         numbers = np.empty((len(plan.bands), y1 - y0 + 2, x1 - x0 + 2), source.dtype)
@@ -182,21 +182,23 @@ def around(values: NDArray[np.float64], reach: int) -> NDArray[np.float64]:
 
 
 def _rim_shift(near: NDArray[np.float64], middle: NDArray[np.float64], reach: int) -> NDArray[np.float64]:
-    """Slope of the neighbourhood (robustly kept small) times how far its centre of mass is off."""
+    """Slope of each neighbourhood (n, points), far values clipped, times how far its centre of mass is off."""
     steps = np.arange(-reach, reach + 1, dtype=np.float64)
-    dy, dx = np.repeat(steps, steps.size), np.tile(steps, steps.size)
-    out = np.zeros(middle.size)
-    for k in range(middle.size):
-        seen = np.isfinite(near[:, k])
-        off = np.array([dy[seen].mean(), dx[seen].mean()])
-        if seen.sum() < 6 or np.abs(off).max() < 0.25:
-            continue
-        residual = near[seen, k] - middle[k]
-        limit = 3.0 * np.median(np.abs(residual)) + 1e-12
-        design = np.column_stack((np.ones(int(seen.sum())), dy[seen], dx[seen]))
-        fit = np.linalg.lstsq(design, np.clip(residual, -limit, limit), rcond=None)[0]
-        out[k] = -float(fit[1:] @ off)
-    return out
+    dy, dx = np.repeat(steps, steps.size)[:, None], np.tile(steps, steps.size)[:, None]
+    seen = np.isfinite(near)
+    count = np.maximum(seen.sum(axis=0), 1)
+    off_y, off_x = (dy * seen).sum(axis=0) / count, (dx * seen).sum(axis=0) / count
+    gap = np.where(seen, near - middle, np.nan)
+    most = 3.0 * np.nanmedian(np.abs(gap), axis=0) + 1e-12
+    gap = np.where(seen, np.clip(gap, -most, most), 0.0)
+    ry, rx = np.where(seen, dy - off_y, 0.0), np.where(seen, dx - off_x, 0.0)
+    yy, xx, xy = (ry * ry).sum(axis=0), (rx * rx).sum(axis=0), (rx * ry).sum(axis=0)
+    gy, gx = (ry * gap).sum(axis=0), (rx * gap).sum(axis=0)
+    whole = yy * xx - xy * xy
+    sound = (count >= 6) & (np.maximum(np.abs(off_y), np.abs(off_x)) >= 0.25) & (whole > 1e-6)
+    safe = np.where(sound, whole, 1.0)
+    shift = -((gy * xx - gx * xy) * off_y + (gx * yy - gy * xy) * off_x) / safe
+    return np.where(sound, shift, 0.0)
 
 
 def _spread(values: NDArray[np.float64], reach: int, least: float) -> NDArray[np.float64]:
@@ -224,7 +226,8 @@ def levels_of(plan: Plan, background: Background, height_px: int, width_px: int)
     soft = np.pad(soft, rim, mode="edge")
     row, row_part = _places(height_px, background.step_px, shape[0])
     column, column_part = _places(width_px, background.step_px, shape[1])
-    return Levels(limit.astype(np.float32), soft.astype(np.float32), row, row_part, column, column_part)
+    first = np.searchsorted(column, np.arange(shape[1] + 3)).astype(np.int32)
+    return Levels(limit.astype(np.float32), soft.astype(np.float32), row, row_part, column, column_part, first)
 
 
 def _continued(values: NDArray[np.float64]) -> NDArray[np.float64]:

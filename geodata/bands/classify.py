@@ -16,7 +16,7 @@ from geodata.bands.compiled import compiled
 from geodata.bands.plan import Features, Levels, Rules, Signals
 from geodata.bands.zone import Spans
 
-CHUNK = 512
+CHUNK = 1024
 """Columns worked on at a time, so that all their bands and indices stay in the nearest cache."""
 BEYOND = 16777215.0
 """No number of a file counts for more than this in sums."""
@@ -76,80 +76,102 @@ def as_signal(row: Any, scale: Any, offset: Any, out: Any) -> None:
 @compiled
 def index_row(bands: Any, num: Any, den: Any, ratio: Any, out: Any, other: Any) -> None:
     """One index of a row of pixels: bands (n + 1, width), weights (n + 1,)."""
-    out[:] = np.float32(0.0)
-    for b in range(num.size):
-        weight = num[b]
-        if weight != np.float32(0.0):
-            row = bands[b]
-            for i in range(out.size):
-                out[i] += weight * row[i]
+    _weighted(bands, num, out)
     if ratio:
-        other[:] = np.float32(0.0)
-        for b in range(den.size):
-            weight = den[b]
-            if weight != np.float32(0.0):
-                row = bands[b]
-                for i in range(out.size):
-                    other[i] += weight * row[i]
+        _weighted(bands, den, other)
         for i in range(out.size):
             out[i] /= other[i]
 
 
 @compiled
-def keep_above(values: Any, limit: Any, mask: Any) -> int:
-    """Clears the mask where a value is not above the limit; gives what is left."""
-    left = 0
-    for i in range(mask.size):
-        mask[i] &= np.uint8(values[i] > limit)
-        left += mask[i]
-    return left
+def _weighted(bands: Any, weights: Any, out: Any) -> None:
+    fresh = True
+    for b in range(weights.size):
+        weight = weights[b]
+        if weight != np.float32(0.0):
+            row = bands[b]
+            if fresh:
+                fresh = False
+                for i in range(out.size):
+                    out[i] = weight * row[i]
+            else:
+                for i in range(out.size):
+                    out[i] += weight * row[i]
+    if fresh:
+        out[:] = np.float32(0.0)
 
 
 @compiled
-def keep_below(values: Any, limit: Any, mask: Any) -> int:
-    """Clears the mask where a value is not below the limit; gives what is left."""
-    left = 0
-    for i in range(mask.size):
-        mask[i] &= np.uint8(values[i] < limit)
-        left += mask[i]
-    return left
+def keep_beyond(values: Any, limit: Any, above: Any, mask: Any) -> bool:
+    """Clears the mask where a value is not above (or below) the limit; whether anything is left."""
+    left = np.uint8(0)
+    if above:
+        for i in range(mask.size):
+            mask[i] &= np.uint8(values[i] > limit)
+            left |= mask[i]
+    else:
+        for i in range(mask.size):
+            mask[i] &= np.uint8(values[i] < limit)
+            left |= mask[i]
+    return left != 0
 
 
 @compiled
-def keep_against(values: Any, limits: Any, above: Any, mask: Any) -> int:
-    """As `keep_above` or `keep_below`, with a limit of its own for each pixel."""
-    left = 0
+def keep_against(values: Any, limits: Any, above: Any, mask: Any) -> bool:
+    """As `keep_beyond`, with a limit of its own for each pixel."""
+    left = np.uint8(0)
     if above:
         for i in range(mask.size):
             mask[i] &= np.uint8(values[i] > limits[i])
-            left += mask[i]
+            left |= mask[i]
     else:
         for i in range(mask.size):
             mask[i] &= np.uint8(values[i] < limits[i])
-            left += mask[i]
-    return left
+            left |= mask[i]
+    return left != 0
 
 
 @compiled
-def level_row(edges: Any, column: Any, part: Any, out: Any) -> None:
-    """A row of relative limits from its coarse values, by lines between them."""
-    for i in range(out.size):
-        k = column[i]
-        out[i] = edges[k] + (edges[k + 1] - edges[k]) * part[i]
+def level_row(edges: Any, levels: Levels, x0: int, out: Any) -> None:
+    """A row of relative limits from column x0 on, from its coarse values, by lines between them."""
+    x1 = x0 + out.size
+    k = levels.column[x0]
+    while x0 < x1:
+        end = min(levels.first[k + 1], x1)
+        start, slope = edges[k], edges[k + 1] - edges[k]
+        part = levels.column_part[x0:end]
+        stretch = out[out.size - (x1 - x0) : out.size - (x1 - end)]
+        for i in range(part.size):
+            stretch[i] = start + slope * part[i]
+        x0 = end
+        k += 1
 
 
 @compiled
-def _mark_zone(spans: Spans, y: int, x0: int, x1: int, out: Any) -> bool:
+def _mark_zone(spans: Spans, y: int, x0: int, x1: int, out: Any) -> int:
+    """Writes the codes of a stretch of a row; gives which codes there are."""
     out[:] = np.uint8(0)
-    any_here = False
+    held = 0
     row = spans.row[y]
     for s in range(spans.start[row], spans.start[row + 1]):
         a = max(spans.x0[s], x0)
         b = min(spans.x1[s], x1)
         if a < b:
             out[a - x0 : b - x0] = spans.code[s]
-            any_here = True
-    return any_here
+            held |= spans.code[s]
+    return held
+
+
+@compiled
+def _count(zone: Any, code: Any) -> int:
+    total = 0
+    block = np.uint8(0)
+    for i in range(zone.size):  # short sums in bytes, which processors add many at a time
+        block += np.uint8(zone[i] == code)
+        if i & 127 == 127:
+            total += block
+            block = np.uint8(0)
+    return total + block
 
 
 @compiled
@@ -212,14 +234,15 @@ def scan_window(
         for c0 in range(inner[2], inner[3], CHUNK):
             n = min(CHUNK, inner[3] - c0)
             c = c0 - corner[1] + 2
-            if not _mark_zone(spans, y, c0, c0 + n, zone[:n]):
+            held = _mark_zone(spans, y, c0, c0 + n, zone[:n])
+            if held == 0:
                 continue
             if with_bad:
                 _drop_bad(bad, r, c, reach, zone[:n])
             here, wet = 0, 0
             for i in range(n):
                 here += zone[i] != 0
-                wet += zone[i] == 1
+                wet += zone[i] & np.uint8(1)
             if here == 0:
                 continue
             water += wet
@@ -261,23 +284,26 @@ def scan_window(
             kinds[:n] = np.uint8(0)
             found = False
             for row in range(count_rows):
-                left = 0
-                for i in range(n):
-                    mask[i] = np.uint8((zone[i] & rules.zone[row]) != 0) & np.uint8(kinds[i] == 0)
-                    left += mask[i]
-                group = rules.unless[row] - 1
-                while left > 0:
-                    # First the row's own terms, then each list of terms that would speak against it.
+                if held & rules.zone[row] == 0:
+                    continue
+                code = rules.zone[row]
+                if found:
+                    for i in range(n):
+                        mask[i] = np.uint8((zone[i] & code) != 0) & np.uint8(kinds[i] == 0)
+                else:
+                    for i in range(n):
+                        mask[i] = np.uint8((zone[i] & code) != 0)
+                left = True
+                # First the row's own terms (group -1), then each list of terms that would speak against it.
+                for group in range(rules.unless[row] - 1, rules.unless[row + 1]):
                     own = group < rules.unless[row]
+                    target = mask if own else other
                     if own:
                         first, last = rules.terms[row], rules.terms[row + 1]
-                        target = mask
-                        rest = left
                     else:
                         first, last = rules.groups[group], rules.groups[group + 1]
-                        target = other
-                        target[:n] = mask[:n]
-                        rest = left
+                        other[:n] = mask[:n]
+                    rest = True
                     for t in range(first, last):
                         f = rules.feature[t]
                         if known[f] == 0:
@@ -287,32 +313,22 @@ def scan_window(
                             )
                         s = rules.slot[t]
                         if s < 0:
-                            if rules.above[t]:
-                                rest = keep_above(values[f, :n], rules.limit[t], target[:n])
-                            else:
-                                rest = keep_below(values[f, :n], rules.limit[t], target[:n])
+                            rest = keep_beyond(values[f, :n], rules.limit[t], rules.above[t], target[:n])
                         else:
                             if leveled[s] == 0:
                                 leveled[s] = np.uint8(1)
-                                level_row(
-                                    edges[s], levels.column[c0 : c0 + n], levels.column_part[c0 : c0 + n], limits[s, :n]
-                                )
+                                level_row(edges[s], levels, c0, limits[s, :n])
                             rest = keep_against(values[f, :n], limits[s, :n], rules.above[t], target[:n])
-                        if rest == 0:
+                        if not rest:
                             break
                     if own:
                         left = rest
-                        group = rules.unless[row]
-                    else:
-                        if rest > 0:
-                            left = 0
-                            for i in range(n):
-                                mask[i] &= np.uint8(1) - other[i]
-                                left += mask[i]
-                        group += 1
-                    if group >= rules.unless[row + 1]:
+                    elif rest:
+                        for i in range(n):
+                            mask[i] &= np.uint8(1) - other[i]
+                    if not left:
                         break
-                if left > 0:
+                if left:
                     found = True
                     for i in range(n):
                         kinds[i] += mask[i] * np.uint8(row + 1)

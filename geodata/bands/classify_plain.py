@@ -61,11 +61,11 @@ def index_map(bands: NDArray[np.float32], features: Features, k: int) -> NDArray
     """One index of all pixels."""
     sums = []
     for weights in (features.num[k], features.den[k]):
-        total = np.zeros(bands.shape[1:], np.float32)
+        total = None
         for b in range(weights.size):
             if weights[b] != _ZERO:
-                total = total + weights[b] * bands[b]
-        sums.append(total)
+                total = weights[b] * bands[b] if total is None else total + weights[b] * bands[b]
+        sums.append(np.zeros(bands.shape[1:], np.float32) if total is None else total)
     with np.errstate(divide="ignore", invalid="ignore"):
         return sums[0] / sums[1] if features.ratio[k] else sums[0]
 
@@ -95,7 +95,7 @@ def scan_window(
             for dx in range(-reach, reach + 1):
                 gaps = bad[rows.start + dy : rows.stop + dy, columns.start + dx : columns.stop + dx]
                 zone[gaps != 0] = 0
-    water, judged = int((zone == 1).sum()), int((zone != 0).sum())
+    water, judged = int((zone & 1).sum()), int((zone != 0).sum())
     if not judged:
         return 0, 0, 0
     bands = signals_of(numbers, signals, rows, columns)

@@ -20,8 +20,9 @@ F32 = NDArray[np.float32]
 I32 = NDArray[np.int32]
 U8 = NDArray[np.uint8]
 
-WATER, BANK = 1, 2
-ZONES = {"water": WATER, "bank": BANK, "both": WATER | BANK}
+WATER, BANK, OPEN = 1, 2, 4
+"""Bits of a pixel's zone: open water is WATER | OPEN, the strip of water along the bank only WATER."""
+ZONES = {"water": WATER, "open_water": OPEN, "bank": BANK, "both": WATER | BANK}
 KIND_ZH = {
     "sewage": "污水直排",
     "floating_debris": "漂浮物",
@@ -67,7 +68,10 @@ class Rules(NamedTuple):
 
 
 class Levels(NamedTuple):
-    """Relative limits on a coarse grid (slots, gy, gx) and where each row and column lies in it."""
+    """Relative limits on a coarse grid (slots, gy, gx) and where each row and column lies in it.
+
+    `first` (gx + 1,): the first column of each stretch between two lattice lines.
+    """
 
     limit: F32
     soft: F32
@@ -75,6 +79,7 @@ class Levels(NamedTuple):
     row_part: F32
     column: I32
     column_part: F32
+    first: I32
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from geodata.errors import GeoError, GeoErrors
 FORMAT = 1
 BUNDLED = Path(__file__).with_name("rules.toml")
 KINDS = ("sewage", "floating_debris", "bare_soil", "aquatic_bloom", "solid_waste")
-WHERE = ("water", "bank", "both")
+WHERE = ("water", "open_water", "bank", "both")
 UNITS = ("value", "mad", "share")
 SMOOTHING = ("none", "median3")
 MEASURES = ("area_m2", "length_m", "elongation", "fill", "bank_gap_m", "score", "variation")
@@ -35,7 +35,7 @@ _NUMBERS: dict[str, dict[str, tuple[float, float, float]]] = {  # table -> key -
         "least_area_m2": (60.0, 0.0, 1e9),
         "close_m": (2.0, 0.0, 100.0),
     },
-    "bank": {"buffer_m": (30.0, 0.0, 1000.0)},
+    "bank": {"buffer_m": (30.0, 0.0, 1000.0), "shore_m": (0.0, 0.0, 100.0)},
     "background": {"lattice_m": (20.0, 0.5, 5000.0), "reach": (2.0, 0.0, 10.0), "least_mad": (0.35, 0.0, 10.0)},
 }
 

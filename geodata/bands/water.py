@@ -15,11 +15,11 @@ from scipy import ndimage
 
 from geodata.bands.background import smooth_patch
 from geodata.bands.grid import Grid
-from geodata.bands.plan import BANK, WATER, Plan
+from geodata.bands.plan import BANK, OPEN, WATER, Plan
 from geodata.bands.raster import Source
 from geodata.bands.ruleset import RuleSet
 from geodata.bands.stream import mark_gaps
-from geodata.bands.zone import Spans, spans_of_mask, spans_of_polygons
+from geodata.bands.zone import Spans, over, spans_of_mask, spans_of_polygons
 from geodata.crs import LocalXY, local_xy
 
 COARSE_PX = 1000
@@ -37,17 +37,24 @@ class Zone:
     found: bool
 
 
-def zone_of_place(water: Any, grid: Grid, height_px: int, width_px: int, bank_m: float) -> Zone:
-    """The place's water (shapely, WGS-84) and `bank_m` around it, as far as they lie in the picture."""
+def zone_of_place(water: Any, grid: Grid, height_px: int, width_px: int, bank_m: float, shore_m: float = 0.0) -> Zone:
+    """The place's water (shapely, WGS-84) and `bank_m` around it, as far as they lie in the picture.
+
+    `shore_m`: water nearer to the bank is no open water: the bottom shines through, reed stands in it, and no survey
+    knows today's waterline.
+    """
     west, south, east, north = shapely.bounds(water)
     frame = local_xy((west + east) / 2, (south + north) / 2)
     seen = _seen(grid, height_px, width_px, frame, bank_m)
     metres = shapely.transform(water, frame.forward, interleaved=False)
+    shore = shapely.boundary(metres)
     if seen is not None:  # a whole river's edges need not be followed for one frame of it
         metres = shapely.intersection(metres, seen)
+        shore = shapely.intersection(shore, seen)  # where the picture ends there is no bank
     bank = shapely.union(shapely.buffer(metres, bank_m), metres) if bank_m > 0 else metres
-    near, wide = (shapely.transform(shape, frame.inverse, interleaved=False) for shape in (metres, bank))
-    return Zone(spans_of_polygons(near, wide, grid, height_px, width_px), found=False)
+    away = shapely.difference(metres, shapely.buffer(shore, shore_m)) if shore_m > 0 else metres
+    near, wide, far = (shapely.transform(shape, frame.inverse, interleaved=False) for shape in (metres, bank, away))
+    return Zone(spans_of_polygons(near, wide, grid, height_px, width_px, far), found=False)
 
 
 def _seen(grid: Grid, height_px: int, width_px: int, frame: LocalXY, bank_m: float) -> Any:
@@ -72,14 +79,19 @@ def zone_by_index(source: Source, plan: Plan, rules: RuleSet, pixel_m: float) ->
     wet = _wet(source, plan, rules, factor)
     cell_m = factor * pixel_m
     least = max(1.0, rules.water["least_area_m2"] / cell_m**2)
-    wet = _grown(_grown(wet, round(rules.water["close_m"] / cell_m), True), round(rules.water["close_m"] / cell_m), False)
+    wet = _grown(
+        _grown(wet, round(rules.water["close_m"] / cell_m), True), round(rules.water["close_m"] / cell_m), False
+    )
     wet = _large(wet, least)
     wet |= ~_large(~wet, HOLE * least, keep_border=True)
     codes = np.where(_grown(wet, round(rules.bank["buffer_m"] / cell_m), True), BANK, 0).astype(np.uint8)
     codes[wet] = WATER
     if not wet.any():
         codes[:] = 0
-    return Zone(spans_of_mask(codes, factor, height, width), found=True)
+    far = ~_grown(~wet, round(rules.bank["shore_m"] / cell_m), True)
+    away = np.where(far & wet, WATER | OPEN, 0).astype(np.uint8)
+    spans = over(spans_of_mask(codes, factor, height, width), spans_of_mask(away, factor, height, width))
+    return Zone(spans, found=True)
 
 
 def _wet(source: Source, plan: Plan, rules: RuleSet, factor: int) -> NDArray[np.bool_]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from geodata.bands.compiled import compiled
 from geodata.bands.grid import Grid
-from geodata.bands.plan import BANK, WATER
+from geodata.bands.plan import BANK, OPEN, WATER
 
 
 class Spans(NamedTuple):
@@ -54,22 +54,45 @@ def spans_of_mask(mask: NDArray[np.uint8], factor: int, height_px: int, width_px
     )
 
 
-def spans_of_polygons(water: Any, bank: Any, grid: Grid, height_px: int, width_px: int) -> Spans:
+def spans_of_polygons(
+    water: Any, bank: Any, grid: Grid, height_px: int, width_px: int, open_water: Any = None
+) -> Spans:
     """Stretches whose pixel centres lie in the water, and in the bank but not in the water.
 
-    `water`, `bank`: shapely polygons in WGS-84; `bank` holds the water too. A place that cannot be in the picture
-    (beyond a frame's horizon) cuts its polygon off.
+    `water`, `bank`: shapely polygons in WGS-84; `bank` holds the water too. `open_water` is the part of the water away
+    from the bank, None for all of it. A place that cannot be in the picture (beyond a frame's horizon) cuts its polygon
+    off.
     """
-    wide = _stretches(bank, grid, height_px, width_px)
-    wet = _stretches(water, grid, height_px, width_px)
-    rows = np.concatenate((wide[0], wet[0]))
-    order = np.argsort(rows, kind="stable")  # bank first, water over it
-    codes = np.concatenate((np.full(wide[0].size, BANK, np.uint8), np.full(wet[0].size, WATER, np.uint8)))
+    layers = ((BANK, bank), (WATER, water), (WATER | OPEN, water if open_water is None else open_water))
+    found = [(code, *_stretches(shape, grid, height_px, width_px)) for code, shape in layers]
+    return _layered(np.arange(height_px, dtype=np.int32), found, width_px)
+
+
+def over(lower: Spans, upper: Spans) -> Spans:
+    """Two sets of stretches of one picture, the second over the first; their rows must lie alike.
+
+    >>> low, high = (spans_of_mask(np.array([row], np.uint8), 1, 1, 3) for row in ([1, 1, 1], [0, 5, 0]))
+    >>> both = over(low, high)
+    >>> both.x0.tolist(), both.x1.tolist(), both.code.tolist()
+    ([0, 1], [3, 2], [1, 5])
+    """
+    parts = []
+    for spans in (lower, upper):
+        rows = np.repeat(np.arange(spans.start.size - 1), np.diff(spans.start))
+        parts.append((spans.code, rows, spans.x0, spans.x1))
+    return _layered(lower.row, parts, lower.width_px, lower.start.size - 1)
+
+
+def _layered(row: NDArray[np.int32], parts: Any, width_px: int, count: int | None = None) -> Spans:
+    """Stretches (code or codes, rows, from, to) ordered by row, later parts behind earlier ones of a row."""
+    rows = np.concatenate([part[1] for part in parts])
+    order = np.argsort(rows, kind="stable")
+    codes = np.concatenate([np.broadcast_to(np.asarray(part[0], np.uint8), part[1].shape) for part in parts])
     return Spans(
-        np.arange(height_px, dtype=np.int32),
-        np.searchsorted(rows[order], np.arange(height_px + 1)).astype(np.int32),
-        np.concatenate((wide[1], wet[1]))[order].astype(np.int32),
-        np.concatenate((wide[2], wet[2]))[order].astype(np.int32),
+        row,
+        np.searchsorted(rows[order], np.arange((row.size if count is None else count) + 1)).astype(np.int32),
+        np.concatenate([part[2] for part in parts])[order].astype(np.int32),
+        np.concatenate([part[3] for part in parts])[order].astype(np.int32),
         codes[order],
         width_px,
     )
