@@ -20,6 +20,8 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 # Package -> (glob inside the package, folder under vendor/<package>/). Only what a page really loads.
 WANTED: dict[str, list[tuple[str, str]]] = {
+    # SHA-256 by streaming, for uploads in pieces: the browser's own digest wants the whole file at once
+    "@noble/hashes": [(f"{name}.js", ".") for name in ("sha2", "_md", "_u64", "utils")] + [("LICENSE", ".")],
     "leaflet": [
         ("dist/leaflet.js", "."),
         ("dist/leaflet.css", "."),
