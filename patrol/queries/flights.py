@@ -83,7 +83,9 @@ def flight_state(look: Work, ref: str) -> dict[str, Any]:
 def progress(look: Work, flight_id: int) -> dict[str, Any]:
     """Percent, counts and the seconds left, from the pace of the frames read so far."""
     per_state = select(m.Frame.state, func.count(m.Frame.id)).where(m.Frame.flight_id == flight_id)
-    counts: dict[str, int] = dict(look.session.execute(per_state.group_by(m.Frame.state)).tuples().all())
+    counts: dict[str, int] = {}
+    for state, count in look.session.execute(per_state.group_by(m.Frame.state)):
+        counts[state] = count
     total, left = sum(counts.values()), counts.get("due", 0)
     done = total - left
     first, last, read = look.session.execute(
@@ -127,6 +129,14 @@ def frame_view(row: m.Frame) -> dict[str, Any]:
         "lon": row.lon, "lat": row.lat, "method": row.method, "footprint": row.footprint,
         "ce90_m": row.footprint_ce90_m, "faults": row.faults, "facts": row.facts,
     }  # fmt: skip
+
+
+def detection_on(look: Work, frame: m.Frame, ref: str) -> m.Detection:
+    """One detection of a frame."""
+    row = look.session.scalar(select(m.Detection).where(m.Detection.ref == ref, m.Detection.frame_id == frame.id))
+    if row is None:
+        raise Missing("这张航片上没有这个识别。")
+    return row
 
 
 def detections(look: Work, flight_ref: str) -> list[dict[str, Any]]:

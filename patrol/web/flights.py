@@ -9,8 +9,8 @@ from flask import Blueprint, Response, jsonify, request
 from pydantic import Field, field_validator
 
 from patrol.actions import flights
-from patrol.actions.flights import pieces, things
-from patrol.actions.flights.picture import find_frame, members_of, picture
+from patrol.actions.flights import drape, pieces, things
+from patrol.actions.flights.picture import find_frame, members_of, picture, views
 from patrol.actions.flights.pieces import PIECE_BYTES
 from patrol.errors import BadInput, Fault
 from patrol.queries import flights as ask
@@ -234,15 +234,35 @@ def post_cancel(flight: str) -> Response:
 
 @door(bp, "GET", "/api/v1/flights/<flight>/frames/<frame>.jpg")
 def get_frame(flight: str, frame: str) -> Response:
-    """A frame as people see it: a clean rendition, never the original."""
-    args = parse.query_args(request, ("size", "view"))
+    """A frame as people see it: a clean rendition, never the original; with `detection` the part that shows it."""
+    args = parse.query_args(request, ("size", "view", "detection"))
     side = access.whole(args.get("size", "1280"), "size", least=16, most=2048)
+    view = args.get("view", "auto")
     with station().look(access.actor()) as look:
         row = find_frame(look, flights.find(look, flight), frame)
         members = members_of(look, row)
-    response = Response(picture(station(), row, members, args.get("view", "auto"), side), mimetype="image/jpeg")
+        found = ask.detection_on(look, row, args["detection"]) if "detection" in args else None
+    how = drape.lying(station(), row) if found is not None else None
+    part = drape.window_of(how, found) if how is not None and found is not None else None
+    if part is not None:
+        data = drape.crop(station(), row, members, view, side, part)
+    else:
+        data = picture(station(), row, members, view, side)
+    response = Response(data, mimetype="image/jpeg")
     response.headers["Cache-Control"] = "private, max-age=86400"
     return response
+
+
+@door(bp, "GET", "/api/v1/flights/<flight>/frames/<frame>/views")
+def get_views(flight: str, frame: str) -> Response:
+    """In which views a frame can be shown, and where its corners lie (None where it cannot be laid on the map)."""
+    with station().look(access.actor()) as look:
+        row = find_frame(look, flights.find(look, flight), frame)
+        members = members_of(look, row)
+    how = drape.lying(station(), row)
+    known = views(station(), row, members)
+    return jsonify({"frame": row.ref, "views": [{"view": name, "zh": zh} for name, zh in known.items()],
+                    "corners": how.corners if how else None})  # fmt: skip
 
 
 @door(bp, "POST", "/api/v1/things/<thing>/confirm")

@@ -79,8 +79,9 @@ SAID: dict[str, Said] = {
     "POST /api/v1/flights/<flight>/finish": Said("all files are here", ok={"200": "the flight, or the one it repeats"}),
     "POST /api/v1/flights/<flight>/cancel": Said("read no more of it"),
     "GET /api/v1/flights/<flight>/frames/<frame>.jpg": Said(
-        "a frame to look at", {"size": {"type": "integer", "minimum": 16, "maximum": 2048}, "view": _TEXT},
-        media="image/jpeg"),
+        "a frame to look at", {"size": {"type": "integer", "minimum": 16, "maximum": 2048}, "view": _TEXT,
+                               "detection": _TEXT}, media="image/jpeg"),
+    "GET /api/v1/flights/<flight>/frames/<frame>/views": Said("in which views a frame can be shown, and its corners"),
     "POST /api/v1/things/<thing>/confirm": Said("it is real", body="ThingConfirm", empty_body=True),
     "POST /api/v1/things/<thing>/dismiss": Said("it is nothing, and why", body="ThingDismiss"),
     "POST /api/v1/things/<thing>/merge": Said("it is that thing", body="ThingMerge"),
