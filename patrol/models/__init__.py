@@ -14,7 +14,19 @@ from patrol.models.people import (
     Token,
 )
 from patrol.models.sighting import FalseSpot, Photo, Sighting
-from patrol.models.sky import Coverage, Detection, Effect, Episode, Flight, Frame, Round, Thing, Unflyable, Upload
+from patrol.models.sky import (
+    Coverage,
+    Detection,
+    Effect,
+    Episode,
+    Flight,
+    Frame,
+    Round,
+    Thing,
+    Unflyable,
+    Upload,
+    Watch,
+)
 from patrol.models.trail import Anchor, Answer, Beat, Chain, Channel, Errand, Send, Trail
 
 __all__ = [
@@ -55,5 +67,6 @@ __all__ = [
     "Trail",
     "Unflyable",
     "Upload",
+    "Watch",
     "canonical",
 ]

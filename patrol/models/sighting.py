@@ -40,6 +40,7 @@ class Sighting(Base):
     grid: Mapped[str | None] = mapped_column(String(32))
     cell: Mapped[int | None] = mapped_column(BigInteger)
     score: Mapped[float | None]
+    trust: Mapped[float | None]  # what a machine's score was worth here when it came, 0 to 1
     flight: Mapped[str | None] = mapped_column(String(64))
     frame: Mapped[str | None] = mapped_column(String(128))
     round_no: Mapped[int | None]

@@ -47,6 +47,8 @@ class Flight(Base):
     person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
     digest: Mapped[str | None] = mapped_column(String(64), unique=True)  # over the digests of its files
     live: Mapped[bool] = mapped_column(default=False)
+    live_key: Mapped[str] = mapped_column(String(64), default="")  # what the platform calls the flight it pushes
+    quiet_at: Mapped[datetime | None] = mapped_column(index=True)  # a live flight silent until then has landed
     log: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     warnings: Mapped[list[Any]] = mapped_column(JSON, default=list)
 
@@ -123,6 +125,7 @@ class Detection(Base):
     ref: Mapped[str] = mapped_column(String(36), unique=True)
     frame_id: Mapped[int] = mapped_column(ForeignKey("frame.id"), index=True)
     thing_id: Mapped[int | None] = mapped_column(ForeignKey("thing.id"), index=True)
+    episode_id: Mapped[int | None] = mapped_column(ForeignKey("episode.id"), index=True)  # of a fishing event
     kind: Mapped[str] = mapped_column(String(32))
     score: Mapped[float]
     by: Mapped[str] = mapped_column("recognised_by", String(80))  # rules:<hash>, model:<hash>, person
@@ -202,6 +205,15 @@ class Episode(Base):
     sighting_id: Mapped[int | None] = mapped_column(ForeignKey("sighting.id"), index=True)
     acknowledged_at: Mapped[datetime | None]
     acknowledged_by: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+
+
+class Watch(Base):
+    """What a watch over many frames remembers between two of them, so that a killed worker forgets nothing."""
+
+    __tablename__ = "watch"
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    state: Mapped[dict[str, Any]] = mapped_column(JSON)
+    at: Mapped[datetime]
 
 
 class Effect(Base):

@@ -13,6 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
+    op.add_column('sighting', sa.Column('trust', sa.Double(), nullable=True))
     op.create_table('round',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('no', sa.Integer(), nullable=False),
@@ -57,6 +58,8 @@ def upgrade() -> None:
     sa.Column('person_id', sa.Integer(), nullable=True),
     sa.Column('digest', sa.String(length=64), nullable=True),
     sa.Column('live', sa.Boolean(), nullable=False),
+    sa.Column('live_key', sa.String(length=64), nullable=False),
+    sa.Column('quiet_at', Moment(), nullable=True),
     sa.Column('log', sa.JSON(), nullable=True),
     sa.Column('warnings', sa.JSON(), nullable=False),
     sa.ForeignKeyConstraint(['person_id'], ['person.id'], name=op.f('fk_flight_person_id')),
@@ -66,6 +69,7 @@ def upgrade() -> None:
     sa.UniqueConstraint('ref', name=op.f('uq_flight_ref'))
     )
     with op.batch_alter_table('flight', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_flight_quiet_at'), ['quiet_at'], unique=False)
         batch_op.create_index(batch_op.f('ix_flight_round_id'), ['round_id'], unique=False)
 
     op.create_table('unflyable',
@@ -176,6 +180,12 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_episode_last_at'), ['last_at'], unique=False)
         batch_op.create_index(batch_op.f('ix_episode_sighting_id'), ['sighting_id'], unique=False)
 
+    op.create_table('watch',
+    sa.Column('name', sa.String(length=32), nullable=False),
+    sa.Column('state', sa.JSON(), nullable=False),
+    sa.Column('at', Moment(), nullable=False),
+    sa.PrimaryKeyConstraint('name', name=op.f('pk_watch'))
+    )
     op.create_table('thing',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('ref', sa.String(length=36), nullable=False),
@@ -214,6 +224,7 @@ def upgrade() -> None:
     sa.Column('ref', sa.String(length=36), nullable=False),
     sa.Column('frame_id', sa.Integer(), nullable=False),
     sa.Column('thing_id', sa.Integer(), nullable=True),
+    sa.Column('episode_id', sa.Integer(), nullable=True),
     sa.Column('kind', sa.String(length=32), nullable=False),
     sa.Column('score', sa.Double(), nullable=False),
     sa.Column('recognised_by', sa.String(length=80), nullable=False),
@@ -227,12 +238,14 @@ def upgrade() -> None:
     sa.Column('facts', sa.JSON(), nullable=False),
     sa.Column('warnings', sa.JSON(), nullable=False),
     sa.Column('at', Moment(), nullable=False),
+    sa.ForeignKeyConstraint(['episode_id'], ['episode.id'], name=op.f('fk_detection_episode_id')),
     sa.ForeignKeyConstraint(['frame_id'], ['frame.id'], name=op.f('fk_detection_frame_id')),
     sa.ForeignKeyConstraint(['thing_id'], ['thing.id'], name=op.f('fk_detection_thing_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_detection')),
     sa.UniqueConstraint('ref', name=op.f('uq_detection_ref'))
     )
     with op.batch_alter_table('detection', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_detection_episode_id'), ['episode_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_detection_frame_id'), ['frame_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_detection_thing_id'), ['thing_id'], unique=False)
 
@@ -241,6 +254,7 @@ def downgrade() -> None:
     with op.batch_alter_table('detection', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_detection_thing_id'))
         batch_op.drop_index(batch_op.f('ix_detection_frame_id'))
+        batch_op.drop_index(batch_op.f('ix_detection_episode_id'))
 
     op.drop_table('detection')
     with op.batch_alter_table('thing', schema=None) as batch_op:
@@ -249,6 +263,7 @@ def downgrade() -> None:
         batch_op.drop_index('ix_thing_near')
 
     op.drop_table('thing')
+    op.drop_table('watch')
     with op.batch_alter_table('episode', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_episode_sighting_id'))
         batch_op.drop_index(batch_op.f('ix_episode_last_at'))
@@ -273,7 +288,10 @@ def downgrade() -> None:
     op.drop_table('unflyable')
     with op.batch_alter_table('flight', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_flight_round_id'))
+        batch_op.drop_index(batch_op.f('ix_flight_quiet_at'))
 
     op.drop_table('flight')
     op.drop_table('coverage')
     op.drop_table('round')
+    with op.batch_alter_table('sighting', schema=None) as batch_op:
+        batch_op.drop_column('trust')
