@@ -83,7 +83,7 @@ def test_the_schema_of_a_step_is_the_one_its_door_reads(api: Api) -> None:
 def routes_named() -> set[tuple[str, str]]:
     """The routes that the page for outsiders names, as `METHOD /path`."""
     text = INTERFACES.read_text("utf-8")
-    return {(method, path) for method, path in re.findall(r"`(GET|POST) (/api/v1/[^\s`?]*)", text)}
+    return {(method, path) for method, path in re.findall(r"`(GET|POST|PUT) (/api/v1/[^\s`?]*)", text)}
 
 
 def test_the_page_for_outsiders_names_every_door_and_no_other() -> None:

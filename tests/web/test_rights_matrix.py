@@ -137,6 +137,23 @@ PROBES: dict[str, Probe] = {
     "POST /api/v1/reports": Probe(422, {"json": {}}),
     "POST /api/v1/detections": Probe(422, {"json": {}}),
     "POST /api/v1/frames": Probe(422, form({"mark": {}}, [b"x"])),
+    "POST /api/v1/rounds": Probe(422, {"json": {"round": 0}}),
+    "POST /api/v1/unflyable": Probe(422, {"json": {}}),
+    "POST /api/v1/flights": Probe(422, {"json": {"source": "balloon"}}),
+    "GET /api/v1/flights/<flight>": Probe(404, {}),
+    "GET /api/v1/flights/<flight>/progress": Probe(404, {}),
+    "GET /api/v1/flights/<flight>/detections": Probe(404, {}),
+    "POST /api/v1/flights/<flight>/files": Probe(415, {"json": {}}),
+    "POST /api/v1/flights/<flight>/uploads": Probe(422, {"json": {}}),
+    "GET /api/v1/flights/<flight>/uploads/<upload>": Probe(404, {}),
+    "PUT /api/v1/flights/<flight>/uploads/<upload>": Probe(422, {}, "?offset=x"),
+    "POST /api/v1/flights/<flight>/finish": Probe(404, {}),
+    "POST /api/v1/flights/<flight>/cancel": Probe(404, {}),
+    "GET /api/v1/flights/<flight>/frames/<frame>.jpg": Probe(404, {}),
+    "GET /api/v1/flights/<flight>/frames/<frame>/views": Probe(404, {}),
+    "POST /api/v1/things/<thing>/confirm": Probe(422, {"json": {"kind": "nonsense"}}),
+    "POST /api/v1/things/<thing>/dismiss": Probe(422, {"json": {"reason": "nonsense"}}),
+    "POST /api/v1/things/<thing>/merge": Probe(422, {"json": {}}),
     "GET /api/v1/suggestions": Probe(200, {}, "?lon=112.18&lat=30.355&crs=wgs84&kind=sewage"),
     "POST /api/v1/clues/<clue>/confirm": Probe(422, {"json": {"kind": "nonsense"}}),
     "POST /api/v1/clues/<clue>/discard": Probe(422, {"json": {"reason": "nonsense"}}),
@@ -157,7 +174,8 @@ PROBES: dict[str, Probe] = {
 
 def path_of(row: Door, thing: Thing) -> str:
     parts = {"issue": thing.issue, "photo": thing.photo, "number": thing.slip, "request_id": str(thing.request),
-             "clue": thing.clue, "step": "press", "layer": "water"}  # fmt: skip
+             "clue": thing.clue, "step": "press", "layer": "water", "flight": NO_UUID, "upload": NO_UUID,
+             "frame": NO_UUID, "thing": NO_UUID}  # fmt: skip
     return re.sub(r"<(\w+)>", lambda part: parts[part[1]], row.path)
 
 
