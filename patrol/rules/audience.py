@@ -94,5 +94,17 @@ QUIET: frozenset[str] = frozenset(
         "rated", "spot_remembered",
         "round_opened", "round_moved", "round_reckoned", "flight_opened", "flight_received", "flight_cancelled",
         "flight_settled", "frame_parked", "thing_told", "thing_dismissed", "thing_merged", "unflyable_noted",
+        "episode_acknowledged",
+    }
+)  # fmt: skip
+# events whose subject is no issue: a clue, a flight, a thing, a round, or the house itself
+ELSEWHERE: frozenset[str] = frozenset(
+    {
+        "clue_waits", "fishing_clue", "clue_expired", "clue_discarded", "clue_confirmed", "clue_joined",
+        "spot_remembered", "token_added", "token_revoked", "password_set", "signed_in", "signed_out", "delegated",
+        "calendar_imported", "errand_replayed", "anchored",
+        "round_opened", "round_moved", "round_reckoned", "flight_opened", "flight_received", "flight_read",
+        "flight_cancelled", "flight_settled", "frame_received", "live_frame", "frame_parked", "thing_told",
+        "thing_dismissed", "thing_merged", "unflyable_noted",
     }
 )  # fmt: skip
