@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from geodata.errors import GeoError
 from patrol import models as m
 from patrol.rules.calendar import SHANGHAI
 from patrol.station import Work
@@ -29,3 +30,15 @@ def place_words(work: Work, issue: m.Issue) -> str:
     spoken = place.river.words(issue.chainage_m, issue.bank) if place.river and issue.chainage_m is not None else ""
     outfall = place.nearest_outfall(issue.lon, issue.lat, 40.0)
     return (spoken or place.name) + (f"，{outfall.name}" if outfall else "")
+
+
+def on_river(work: Work, lon: float, lat: float) -> str:
+    """K1+240 左岸; "" for a point of another place."""
+    river = work.place.river
+    if river is None:
+        return ""
+    try:
+        at = river.chainage_of(lon, lat)
+    except GeoError:
+        return ""
+    return river.words(at.chainage_m, at.bank)

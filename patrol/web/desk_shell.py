@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, Response, current_app, make_response, redirect, render_template
 
 from patrol.actions import siting
-from patrol.queries import desk
+from patrol.queries import desk, review, sky
 from patrol.queries import issues as rows
 from patrol.rules import lifecycle, rights
 from patrol.rules.calendar import SHANGHAI
@@ -19,7 +19,9 @@ bp = Blueprint("desk", __name__)
 DONE = {
     "confirm": "立案了", "join": "并入了", "discard": "不用办，已记下", "approve": "批准了", "refuse": "不予批准，已告知申请人",
     "withdraw": "申请撤回了", "replay": "再推一次，结果看这里", "handed_over": "记下了：已粘贴。推送时限到确认送达才停",
-    "release": "照片放给单位看了", "delegate": "代行定好了",
+    "release": "照片放给单位看了", "delegate": "代行定好了", "round": "轮次记下了", "flight": "航次开好了，可以收文件",
+    "stopped": "航次取消了，读过的留着", "finish": "文件收齐了，开始识别", "real": "认定属实", "nothing": "已排除，这一处 90 天内不再由机器报",
+    "same": "并为一个疑点了",
 }  # fmt: skip
 # href, icon, word, key after G, count, red (red is for what is late or has failed)
 _RAIL = (
@@ -27,6 +29,8 @@ _RAIL = (
     ("/desk/issues", "ui-list", "问题", "L", "late", True),
     ("/desk/issues?state=rectified,verified", "ui-accept", "验收", "C", "accept", False),
     ("/desk/requests", "ui-pen", "申请", "Q", "requests", False),
+    ("/desk/flights", "ui-drone", "航次", "F", "rounds", True),
+    ("/desk/review", "ui-eye", "疑点", "E", "review", False),
     ("/desk/deliveries", "ui-bell", "推送", "T", "deliveries", False),
     ("/hotline", "ui-phone", "热线", "H", "", False),
     ("/map", "ui-map", "地图", "M", "", False),
@@ -40,16 +44,22 @@ def page(look: Work, template: str, on: str, status: int = 200, **more: Any) -> 
     context = {
         "rail": rail(look, on),
         "me": me(look),
-        "alarms": {**desk.banners(look), "office": look.actor.has("office", "office_head")},
+        "alarms": {
+            **desk.banners(look),
+            "office": look.actor.has("office", "office_head"),
+            "fishing": sky.unanswered(look),
+            "rounds": sky.rounds_due(look),
+        },
         "now_words": look.now.astimezone(SHANGHAI).strftime("%m月%d日 %H:%M"),
         **more,
     }
-    return make_response(render_template(f"pages/desk/{template}.html", **context), status)
+    path = template if "/" in template else f"desk/{template}"
+    return make_response(render_template(f"pages/{path}.html", **context), status)
 
 
 def rail(look: Work, on: str) -> list[dict[str, Any]]:
     """The rail of every desk page; what this app does not serve is left out."""
-    counts = desk.counts(look)
+    counts = desk.counts(look) | {"rounds": len(sky.rounds_due(look)), "review": review.count(look)}
     served = {rule.rule for rule in current_app.url_map.iter_rules()}
     return [
         {"href": href, "symbol": symbol, "zh": zh, "go": key, "count": counts.get(count) or None,

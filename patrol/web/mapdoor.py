@@ -6,13 +6,10 @@ them by role. The list in the page is the same cut, so that the page says everyt
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, render_template, request
-from markupsafe import Markup
 
-from geodata.charts import MapParts, map_parts
 from patrol.queries import issues as rows
 from patrol.rules import lifecycle, rights
 from patrol.rules.lifecycle import PUBLIC_STATES_ZH
@@ -20,6 +17,7 @@ from patrol.rules.problems import PROBLEMS
 from patrol.station import Work
 from patrol.web import access, language, parse, phone_view
 from patrol.web.access import door, station
+from patrol.web.mapparts import Parts
 
 bp = Blueprint("map", __name__)
 LIVE = frozenset({"office", "office_head", "chief", "inspector", "operator", "grid", "unit"})
@@ -39,7 +37,7 @@ def show_map() -> str:
     # two filters side by side must not say the same words
     words = lifecycle.STATES if staff else PUBLIC_STATES_ZH | {"verified": "验收好了"}
     return render_template(
-        "pages/map.html", parts=_Parts.of(map_parts(place.place)), marks=[_mark(row) for row in listed if row["chainage_m"] is not None],
+        "pages/map.html", parts=Parts.of(place.place), marks=[_mark(row) for row in listed if row["chainage_m"] is not None],
         listed=listed, more=more, staff=staff, river=river,
         live=bool(who.roles & LIVE), states=states, langs=language.choices(), signed_in=bool(who.roles),
         kinds=[{"code": row.code, "zh": language.gettext(row.zh if staff else row.plain_zh)}
@@ -47,19 +45,6 @@ def show_map() -> str:
         state_words={code: language.gettext(words[code]) for code in states},
         schematic=place.place.schematic,
     )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class _Parts:
-    """The pieces of the map as markup: made by us from numbers and class names alone, checked by `charts` itself."""
-
-    head_css: Markup
-    html_markup: Markup
-    script_markup: Markup
-
-    @classmethod
-    def of(cls, parts: MapParts) -> _Parts:
-        return cls(Markup(parts.head_css), Markup(parts.html), Markup(parts.script))
 
 
 def _mark(row: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,19 @@ from flask import Flask, request
 
 from patrol.queries.words import shown
 from patrol.station import Station
-from patrol.web import desk_shell, desk_take, desk_work, hotline, language, mapdoor, phone, public, signin
+from patrol.web import (
+    desk_shell,
+    desk_take,
+    desk_work,
+    hotline,
+    language,
+    mapdoor,
+    phone,
+    public,
+    signin,
+    sky_pages,
+    sky_review,
+)
 
 
 def install_pages(app: Flask, station: Station) -> None:
@@ -20,7 +32,7 @@ def install_pages(app: Flask, station: Station) -> None:
                 "path": request.path}  # fmt: skip
 
     app.register_blueprint(phone.bp)
-    for doors in (desk_take, desk_work):
+    for doors in (desk_take, desk_work, sky_pages, sky_review):
         assert doors.__name__  # one blueprint, its doors in several files: importing them registers their routes
     app.register_blueprint(desk_shell.bp)
     for bp in (public.bp, signin.bp, hotline.bp, mapdoor.bp):
