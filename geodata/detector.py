@@ -12,6 +12,7 @@ import hashlib
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -68,7 +69,7 @@ class Detector:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # leave the cores to others
         try:
             self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        except Exception as fault:  # the runtime raises types of its own that share no base
+        except _runtime_faults() as fault:
             raise bad(f"打不开（{type(fault).__name__}）") from fault
         inputs = self._session.get_inputs()
         side = (sidecar.height_px, sidecar.width_px)
@@ -174,12 +175,21 @@ class Detector:
         given = values.transpose(2, 0, 1) if told.layout == "NCHW" else values
         try:
             raw = self._session.run(self._names, {self._input: np.ascontiguousarray(given[None])})
-        except Exception as fault:  # the runtime raises types of its own that share no base
+        except _runtime_faults() as fault:
             raise bad(f"算不下去（{type(fault).__name__}）") from fault
         outputs = dict(zip(self._names, raw, strict=True))
         found = decode(told.decode, outputs, told.roles, (wide, high), sorted(told.classes), least)
         found[:, :4] /= np.array([size[0] / width, size[1] / height] * 2, np.float32)
         return found
+
+
+@cache
+def _runtime_faults() -> tuple[type[Exception], ...]:
+    """What ONNX Runtime raises: types of its own that share no base but Exception, and Python's usual ones."""
+    from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+    own = [kind for kind in vars(state).values() if isinstance(kind, type) and issubclass(kind, Exception)]
+    return (*own, RuntimeError, ValueError, TypeError)
 
 
 def _steps(length: int, window: int, overlap: int) -> list[int]:

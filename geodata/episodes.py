@@ -27,7 +27,8 @@ class Policy:
     """When sightings are one event and when they are worth a warning.
 
     `quiet_s`: unseen for longer, the next sighting is a new event. `join_m`: things this near are one event.
-    `speed_m_s`, `reach_m`: how far a thing may have moved while unseen, and the most that is believed.
+    `speed_m_s`, `reach_m`: how far a thing may have moved while unseen, and the most that is believed; `doubt_m`, of a
+    thing that led to no warning yet, so that false finds here and there do not add up to one thing.
     `sure_score`: the scores that one thing's sightings must add up to. `doubt_frames`: sightings wanted inside
     when the position's error leaves doubt. `follow_s`: how long a thing that led to nothing is remembered.
     `late_s`: frames older than this warn no more.
@@ -37,6 +38,7 @@ class Policy:
     join_m: float = 30.0
     speed_m_s: float = 1.5
     reach_m: float = 150.0
+    doubt_m: float = 15.0
     sure_score: float = 0.5
     doubt_frames: int = 3
     follow_s: float = 120.0
@@ -240,7 +242,8 @@ class Watch:
     def _gate_m(self, track: Track, ce90_m: float, moment: float, base_m: float) -> float:
         """How far from a track a sighting may be and still belong to it."""
         errors = 1.5 * math.hypot(math.sqrt(track.var_m2 * CHI2_90), ce90_m)
-        drift = min(self.policy.reach_m, self.policy.speed_m_s * abs(moment - track.at))
+        most = self.policy.reach_m if self._is_open(track.episode, moment) else self.policy.doubt_m
+        drift = min(most, self.policy.speed_m_s * abs(moment - track.at))
         return base_m + errors + drift
 
     def _worth(self, track: Track, verdict: Verdict) -> bool:

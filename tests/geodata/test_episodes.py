@@ -92,6 +92,13 @@ def test_a_weak_or_doubtful_sighting_waits_for_more(season: Season, middle: tupl
     assert counts == [0, 0, 1, 0]
 
 
+def test_false_finds_here_and_there_do_not_add_up_to_one_thing(season: Season, middle: tuple[float, float]) -> None:
+    watch = Watch(season)
+    for number in range(6):  # each a minute and some 60 m from the one before
+        ghost = Sight("person", middle[0] + number * 60 / 96_200, middle[1], 4.0, 0.4)
+        assert watch.see(NOON + timedelta(minutes=number), [ghost]).warnings == ()
+
+
 def test_unknown_error_counts_as_large(season: Season, middle: tuple[float, float]) -> None:
     unknown, known = (Watch(season).see(NOON, [Sight("boat", *middle, ce90_m, 0.9)]) for ce90_m in (None, 15.0))
     assert [len(unknown.warnings), unknown.why_not] == [len(known.warnings), known.why_not]
