@@ -144,9 +144,7 @@ class _Job:
             raise GeoError("no_position", "影像的像元没有大小；请检查地理变换。", "transform")
         pixel_m = area_m2**0.5
         self.warnings += source.warnings
-        plan = bind(
-            self.rules, source.names, source.wavelengths_nm, source.scales, source.offsets, self._reflectance()
-        )
+        plan = bind(self.rules, source.names, source.wavelengths_nm, source.scales, source.offsets, self._reflectance())
         self.warnings += plan.warnings()
         zone = self._zone(plan, pixel_m)
         detections: tuple[Detection, ...] = ()
@@ -238,7 +236,11 @@ class _Job:
                 plan.rules, levels, spans, where, sums,
             )  # fmt: skip
             if count < 0:
-                raise GeoError("too_speckled", "影像几乎处处都像问题（噪声太大，或规则太松），没有继续；请检查影像和规则。", "pixels")
+                raise GeoError(
+                    "too_speckled",
+                    "影像几乎处处都像问题（噪声太大，或规则太松），没有继续；请检查影像和规则。",
+                    "pixels",
+                )
             return where[:count].copy(), sums[:count].copy(), int(water), int(judged)
 
         stream = Stream(source, plan.bands, work, _skipper(spans, height), self.cancel, self.window_px)

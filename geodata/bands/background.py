@@ -15,10 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geodata.bands.classify import as_signal, median_of_columns, range_of_columns, sort_three
-from geodata.bands.classify_plain import index_map, zones
+from geodata.bands.classify import index_row, mark_zone, smooth_band
 from geodata.bands.compiled import compiled
-from geodata.bands.plan import OPEN, Levels, Plan
+from geodata.bands.plan import OPEN, Features, Levels, Plan, Signals
 from geodata.bands.raster import Source
 from geodata.bands.ruleset import RuleSet
 from geodata.bands.stream import mark_gaps
@@ -98,14 +97,16 @@ def lattice_step_px(height_px: int, width_px: int, lattice_m: float, pixel_m: fl
 def _patch_reader(
     source: Source, plan: Plan, spans: Spans, distinct: Sequence[int]
 ) -> Callable[[Any, tuple[int, int]], NDArray[np.float64]]:
+    picked = np.array(distinct, np.int64)
+
     def look(reader: Any, corner: tuple[int, int]) -> NDArray[np.float64]:
         nothing = np.full((2, len(distinct)), np.nan)
         y0, x0 = max(corner[0], 1), max(corner[1], 1)
         y1, x1 = min(corner[0] + PATCH_PX, source.height_px - 1), min(corner[1] + PATCH_PX, source.width_px - 1)
         if y1 - y0 < 2 or x1 - x0 < 2:
             return nothing
-        water = (zones(spans, y0, y1, x0, x1) & OPEN) != 0
-        if water[::STRIDE_PX, ::STRIDE_PX].sum() < min(LEAST_SAMPLES, water[::STRIDE_PX, ::STRIDE_PX].size // 2):
+        wet = np.zeros((y1 - y0, x1 - x0), np.uint8)
+        if wet_samples(spans, y0, x0, wet) < min(LEAST_SAMPLES, wet.size // (2 * STRIDE_PX**2)):
             return nothing
         numbers = np.empty((len(plan.bands), y1 - y0 + 2, x1 - x0 + 2), source.dtype)
         reader.read(plan.bands, y0 - 1, x0 - 1, numbers)
@@ -118,38 +119,64 @@ def _patch_reader(
             gap = source.nodata[band]
             if gap is not None or source.dtype == "float32":
                 mark_gaps(numbers[place], np.float64(np.nan if gap is None else gap), bad)
-        for dy in range(3):
-            for dx in range(3):
-                water &= bad[dy : dy + y1 - y0, dx : dx + x1 - x0] == 0
-        signals = np.zeros((len(plan.bands) + 1, y1 - y0, x1 - x0), np.float32)
-        smooth_patch(numbers, *plan.signals[:4], signals)
-        picked = np.ascontiguousarray(signals[:, ::STRIDE_PX, ::STRIDE_PX][:, water[::STRIDE_PX, ::STRIDE_PX]])
-        if picked.shape[1] < LEAST_SAMPLES // 2:
+        values = np.empty((len(picked), wet.size), np.float32)
+        count = sample(numbers, bad, wet, plan.signals, plan.features, picked, values)
+        if count < LEAST_SAMPLES // 2:
             return nothing
-        values = np.stack([index_map(picked[:, None, :], plan.features, k)[0] for k in distinct]).astype(np.float64)
+        values = values[:, :count]
         values[~np.isfinite(values)] = 0.0
-        middle = np.median(values, axis=1)
-        return np.stack((middle, np.median(np.abs(values - middle[:, None]), axis=1)))
+        half = count // 2
+        middle = np.partition(values, half, axis=1)[:, half]
+        apart = np.abs(values - middle[:, None])
+        return np.stack((middle, np.partition(apart, half, axis=1)[:, half])).astype(np.float64)
 
     return look
 
 
 @compiled
-def smooth_patch(numbers: Any, scale: Any, offset: Any, texture: int, smooth: bool, out: Any) -> None:
-    """Signals (n + 1, h, w) of numbers (n, h + 2, w + 2), as the pass over all pixels makes them."""
-    count, width = numbers.shape[0], out.shape[2]
+def wet_samples(spans: Spans, y0: int, x0: int, out: Any) -> int:
+    """Marks the open water of a patch (h, w); gives how many samples lie in it."""
+    count = 0
+    for y in range(out.shape[0]):
+        mark_zone(spans, y0 + y, x0, x0 + out.shape[1], out[y])
+        for x in range(out.shape[1]):
+            out[y, x] = np.uint8((out[y, x] & OPEN) != 0)
+            if y % STRIDE_PX == 0 and x % STRIDE_PX == 0:
+                count += out[y, x]
+    return count
+
+
+@compiled
+def sample(numbers: Any, bad: Any, wet: Any, signals: Signals, features: Features, picked: Any, values: Any) -> int:
+    """Indices `picked` at the samples of a patch, made as the pass over all pixels makes them; gives their number.
+
+    `numbers` (n, h + 2, w + 2) with a margin, `bad` (h + 2, w + 2), `wet` (h, w), `values` (len(picked), most).
+    """
+    width = wet.shape[1]
+    bands = np.zeros((numbers.shape[0] + 1, width), np.float32)
     low = np.empty(width + 2, numbers.dtype)
     middle = np.empty(width + 2, numbers.dtype)
     high = np.empty(width + 2, numbers.dtype)
-    for y in range(out.shape[1]):
-        for b in range(count):
-            sort_three(numbers[b, y], numbers[b, y + 1], numbers[b, y + 2], low, middle, high)
-            if smooth:
-                median_of_columns(low, middle, high, scale[b], offset[b], out[b, y])
-            else:
-                as_signal(numbers[b, y + 1, 1 : width + 1], scale[b], offset[b], out[b, y])
-            if b == texture:
-                range_of_columns(low, high, scale[b], out[count, y])
+    row = np.empty((picked.size, width), np.float32)
+    spare = np.empty(width, np.float32)
+    count = 0
+    for y in range(0, wet.shape[0], STRIDE_PX):
+        for b in range(numbers.shape[0] + 1):
+            if b < numbers.shape[0] or signals.texture >= 0:
+                smooth_band(numbers, b, y + 1, 1, signals, low, middle, high, bands[b])
+        for k in range(picked.size):
+            f = picked[k]
+            index_row(bands, features.num[f], features.den[f], features.ratio[f], row[k], spare)
+        for x in range(0, width, STRIDE_PX):
+            gaps = wet[y, x] == 0
+            for dy in range(3):
+                for dx in range(3):
+                    gaps = gaps or bad[y + dy, x + dx] != 0
+            if not gaps:
+                for k in range(picked.size):
+                    values[k, count] = row[k, x]
+                count += 1
+    return count
 
 
 def around(values: NDArray[np.float64], reach: int) -> NDArray[np.float64]:
@@ -173,9 +200,7 @@ def around(values: NDArray[np.float64], reach: int) -> NDArray[np.float64]:
         out[some] += _rim_shift(near[:, some], out[some], reach)
     while np.isnan(out).any():
         padded = np.pad(out, 1, constant_values=np.nan)
-        near = np.stack(
-            [padded[dy : dy + out.shape[0], dx : dx + out.shape[1]] for dy in range(3) for dx in range(3)]
-        )
+        near = np.stack([padded[dy : dy + out.shape[0], dx : dx + out.shape[1]] for dy in range(3) for dx in range(3)])
         fill = np.isnan(out) & np.isfinite(near).any(axis=0)
         out[fill] = np.nanmean(near[:, fill], axis=0)
     return out

@@ -16,7 +16,7 @@ from geodata.bands.compiled import compiled
 from geodata.bands.plan import Features, Levels, Rules, Signals
 from geodata.bands.zone import Spans
 
-CHUNK = 1024
+CHUNK = 512
 """Columns worked on at a time, so that all their bands and indices stay in the nearest cache."""
 BEYOND = 16777215.0
 """No number of a file counts for more than this in sums."""
@@ -75,7 +75,7 @@ def as_signal(row: Any, scale: Any, offset: Any, out: Any) -> None:
 
 @compiled
 def index_row(bands: Any, num: Any, den: Any, ratio: Any, out: Any, other: Any) -> None:
-    """One index of a row of pixels: bands (n + 1, width), weights (n + 1,)."""
+    """One index of the first pixels of a row: bands (n + 1, CHUNK), weights (n + 1,)."""
     _weighted(bands, num, out)
     if ratio:
         _weighted(bands, den, other)
@@ -89,7 +89,7 @@ def _weighted(bands: Any, weights: Any, out: Any) -> None:
     for b in range(weights.size):
         weight = weights[b]
         if weight != np.float32(0.0):
-            row = bands[b]
+            row = bands[b, : out.size]
             if fresh:
                 fresh = False
                 for i in range(out.size):
@@ -148,30 +148,59 @@ def level_row(edges: Any, levels: Levels, x0: int, out: Any) -> None:
 
 
 @compiled
-def _mark_zone(spans: Spans, y: int, x0: int, x1: int, out: Any) -> int:
-    """Writes the codes of a stretch of a row; gives which codes there are."""
+def mark_zone(spans: Spans, y: int, x0: int, x1: int, out: Any) -> tuple[int, bool]:
+    """Writes the codes of a stretch of a row; gives which codes there are and whether one of them fills it."""
     out[:] = np.uint8(0)
     held = 0
+    full = False
     row = spans.row[y]
     for s in range(spans.start[row], spans.start[row + 1]):
         a = max(spans.x0[s], x0)
         b = min(spans.x1[s], x1)
         if a < b:
             out[a - x0 : b - x0] = spans.code[s]
-            held |= spans.code[s]
-    return held
+            full = a == x0 and b == x1
+            held = spans.code[s] if full else held | spans.code[s]
+    return held, full
 
 
 @compiled
-def _count(zone: Any, code: Any) -> int:
+def _count(zone: Any, bits: Any) -> int:
+    """Pixels of a stretch whose code has one of the bits."""
     total = 0
-    block = np.uint8(0)
-    for i in range(zone.size):  # short sums in bytes, which processors add many at a time
-        block += np.uint8(zone[i] == code)
-        if i & 127 == 127:
-            total += block
-            block = np.uint8(0)
-    return total + block
+    for start in range(0, zone.size, 128):  # short sums in bytes, which processors add many at a time
+        part = zone[start : start + 128]
+        block = np.uint8(0)
+        for i in range(part.size):
+            block += np.uint8((part[i] & bits) != 0)
+        total += block
+    return total
+
+
+@compiled
+def smooth_band(
+    numbers: Any, b: int, r: int, c: int, signals: Signals, low: Any, middle: Any, high: Any, out: Any
+) -> None:
+    """One band of a stretch of a row as a signal; band `n` is the texture."""
+    n = out.size
+    texture = b == numbers.shape[0]
+    if texture:
+        b = signals.texture
+    if signals.smooth or texture:
+        sort_three(
+            numbers[b, r - 1, c - 1 : c + n + 1],
+            numbers[b, r, c - 1 : c + n + 1],
+            numbers[b, r + 1, c - 1 : c + n + 1],
+            low[: n + 2],
+            middle[: n + 2],
+            high[: n + 2],
+        )
+    if texture:
+        range_of_columns(low[: n + 2], high[: n + 2], signals.scale[b], out)
+    elif signals.smooth:
+        median_of_columns(low[: n + 2], middle[: n + 2], high[: n + 2], signals.scale[b], signals.offset[b], out)
+    else:
+        as_signal(numbers[b, r, c : c + n], signals.scale[b], signals.offset[b], out)
 
 
 @compiled
@@ -213,6 +242,7 @@ def scan_window(
     slots, _, coarse = levels.limit.shape
     bands = np.zeros((count_bands + 1, CHUNK), np.float32)
     values = np.empty((count_features, CHUNK), np.float32)
+    ready = np.zeros(count_bands + 1, np.uint8)
     known = np.zeros(count_features, np.uint8)
     limits = np.empty((slots, CHUNK), np.float32)
     leveled = np.zeros(slots, np.uint8)
@@ -234,42 +264,21 @@ def scan_window(
         for c0 in range(inner[2], inner[3], CHUNK):
             n = min(CHUNK, inner[3] - c0)
             c = c0 - corner[1] + 2
-            held = _mark_zone(spans, y, c0, c0 + n, zone[:n])
+            held, full = mark_zone(spans, y, c0, c0 + n, zone[:n])
             if held == 0:
                 continue
             if with_bad:
                 _drop_bad(bad, r, c, reach, zone[:n])
-            here, wet = 0, 0
-            for i in range(n):
-                here += zone[i] != 0
-                wet += zone[i] & np.uint8(1)
+            if full and not with_bad:
+                here = n
+                wet = n if held & 1 else 0
+            else:
+                here = _count(zone[:n], np.uint8(255))
+                wet = _count(zone[:n], np.uint8(1))
             if here == 0:
                 continue
             water += wet
             judged += here
-            for b in range(count_bands):
-                if signals.smooth or b == signals.texture:
-                    sort_three(
-                        numbers[b, r - 1, c - 1 : c + n + 1],
-                        numbers[b, r, c - 1 : c + n + 1],
-                        numbers[b, r + 1, c - 1 : c + n + 1],
-                        low[: n + 2],
-                        middle[: n + 2],
-                        high[: n + 2],
-                    )
-                if b == signals.texture:
-                    range_of_columns(low[: n + 2], high[: n + 2], signals.scale[b], bands[count_bands, :n])
-                if signals.smooth:
-                    median_of_columns(
-                        low[: n + 2],
-                        middle[: n + 2],
-                        high[: n + 2],
-                        signals.scale[b],
-                        signals.offset[b],
-                        bands[b, :n],
-                    )
-                else:
-                    as_signal(numbers[b, r, c : c + n], signals.scale[b], signals.offset[b], bands[b, :n])
             if fresh:
                 fresh = False
                 gy, fy = levels.row[y], levels.row_part[y]
@@ -279,6 +288,7 @@ def scan_window(
                         edges[s, k] = above + (below - above) * fy
                         above, below = levels.soft[s, gy, k], levels.soft[s, gy + 1, k]
                         soft_edges[s, k] = above + (below - above) * fy
+            ready[:] = np.uint8(0)
             known[:] = np.uint8(0)
             leveled[:] = np.uint8(0)
             kinds[:n] = np.uint8(0)
@@ -308,8 +318,13 @@ def scan_window(
                         f = rules.feature[t]
                         if known[f] == 0:
                             known[f] = np.uint8(1)
+                            for b in range(count_bands + 1):
+                                asked = features.num[f, b] != np.float32(0.0) or features.den[f, b] != np.float32(0.0)
+                                if asked and ready[b] == 0:
+                                    ready[b] = np.uint8(1)
+                                    smooth_band(numbers, b, r, c, signals, low, middle, high, bands[b, :n])
                             index_row(
-                                bands[:, :n], features.num[f], features.den[f], features.ratio[f], values[f, :n], spare[:n]
+                                bands, features.num[f], features.den[f], features.ratio[f], values[f, :n], spare[:n]
                             )
                         s = rules.slot[t]
                         if s < 0:
@@ -334,12 +349,20 @@ def scan_window(
                         kinds[i] += mask[i] * np.uint8(row + 1)
             if not found:
                 continue
+            for b in range(count_bands + 1):
+                if ready[b] == 0 and (b < count_bands or signals.texture >= 0):
+                    smooth_band(numbers, b, r, c, signals, low, middle, high, bands[b, :n])
             for i in range(n):
                 kind = kinds[i]
                 if kind == 0:
                     continue
                 x = c0 + i
-                if runs > 0 and where[runs - 1, ROW] == y and where[runs - 1, TO] == x and where[runs - 1, CLASS] == kind:
+                if (
+                    runs > 0
+                    and where[runs - 1, ROW] == y
+                    and where[runs - 1, TO] == x
+                    and where[runs - 1, CLASS] == kind
+                ):
                     at = runs - 1
                 else:
                     if runs == where.shape[0]:

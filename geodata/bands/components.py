@@ -70,7 +70,9 @@ class Labeller:
         found = self._sweep(upto_row)
         self._swept = len(self._runs)
         if self._swept > MAX_RUNS:
-            raise GeoError("too_speckled", "影像几乎处处都像问题（噪声太大，或规则太松），没有继续；请检查影像和规则。", "pixels")
+            raise GeoError(
+                "too_speckled", "影像几乎处处都像问题（噪声太大，或规则太松），没有继续；请检查影像和规则。", "pixels"
+            )
         return found
 
     def finish(self) -> list[Component]:
@@ -116,14 +118,10 @@ class Labeller:
         return found
 
 
-def merge_touching(
-    runs: NDArray[np.int32], owner: NDArray[np.int64]
-) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+def merge_touching(runs: NDArray[np.int32], owner: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """Runs of one object that touch in their row (cut by a window's border) as one; and where each began."""
     opens = np.ones(len(runs), np.bool_)
-    opens[1:] = (
-        (owner[1:] != owner[:-1]) | (runs[1:, ROW] != runs[:-1, ROW]) | (runs[1:, FROM] != runs[:-1, TO])
-    )
+    opens[1:] = (owner[1:] != owner[:-1]) | (runs[1:, ROW] != runs[:-1, ROW]) | (runs[1:, FROM] != runs[:-1, TO])
     first = np.flatnonzero(opens)
     joined = runs[first].copy()
     joined[:, TO] = runs[np.append(first[1:], len(runs)) - 1, TO]

@@ -127,7 +127,9 @@ def bind(
     chosen = [row for row in rules.rows if row.name in usable and row.instead_of not in usable]
     seen = {row.kind for row in chosen}
     missing = {
-        kind: _lacking(kind, rules, known) for kind in KINDS if kind not in seen and any(r.kind == kind for r in rules.rows)
+        kind: _lacking(kind, rules, known)
+        for kind in KINDS
+        if kind not in seen and any(r.kind == kind for r in rules.rows)
     }
     bands = tuple(list(names).index(name) for name in held)
     waves = {name: wavelengths_nm[band] or _USUAL_NM[name] for name, band in zip(held, bands, strict=True)}

@@ -29,6 +29,7 @@ from geodata.errors import GeoError, GeoErrors
 MAX_PIXELS = 2_500_000_000
 MAX_SIDE_PX = 500_000
 MAX_BLOCK_BYTES = 256 * 2**20
+COARSE_BYTES = 8 * 2**20
 DTYPES = ("uint8", "uint16", "int16", "float32")
 NEEDED = ("green", "red", "nir")
 LEAST_BANDS = 4
@@ -127,10 +128,44 @@ class _FileReader:
             out[:] = self.dataset.dataset_mask(window=window)
 
     def coarse(self, bands: Sequence[int], factor: int) -> tuple[NDArray[Any], NDArray[np.uint8] | None]:
-        shape = (-(-self.raster.height_px // factor), -(-self.raster.width_px // factor))
-        with _in_sentence(self.raster.path):
-            values = self.dataset.read(indexes=[band + 1 for band in bands], out_shape=(len(bands), *shape))
-            mask = self.dataset.dataset_mask(out_shape=shape) if self.raster.masked else None
+        raster = self.raster
+        shape = (-(-raster.height_px // factor), -(-raster.width_px // factor))
+        overviews = [self.dataset.overviews(band + 1) for band in bands]
+        if all(overviews) and max(levels[0] for levels in overviews) <= factor:
+            with _in_sentence(raster.path):
+                values = self.dataset.read(indexes=[band + 1 for band in bands], out_shape=(len(bands), *shape))
+                mask = self.dataset.dataset_mask(out_shape=shape) if raster.masked else None
+            return values, mask
+        return self._thinned(bands, factor, shape)
+
+    def _thinned(
+        self, bands: Sequence[int], factor: int, shape: tuple[int, int]
+    ) -> tuple[NDArray[Any], NDArray[np.uint8] | None]:
+        """Block rows read whole and thinned here: the library's own way decodes every block again and again."""
+        raster = self.raster
+        values = np.empty((len(bands), *shape), raster.dtype)
+        mask = np.empty(shape, np.uint8) if raster.masked else None
+        tall, wide = raster.block_px
+        tall *= max(1, min(256, raster.height_px) // tall)
+        wide *= max(1, min(COARSE_BYTES // (len(bands) * tall * wide * values.itemsize), -(-raster.width_px // wide)))
+        rows = np.minimum(np.arange(shape[0]) * factor + factor // 2, raster.height_px - 1)
+        columns = np.minimum(np.arange(shape[1]) * factor + factor // 2, raster.width_px - 1)
+        for y0 in range(0, raster.height_px, tall):
+            mine = slice(*np.searchsorted(rows, (y0, y0 + tall)))
+            for x0 in range(0, raster.width_px, wide):
+                own = slice(*np.searchsorted(columns, (x0, x0 + wide)))
+                if mine.start == mine.stop or own.start == own.stop:
+                    continue
+                size = (min(tall, raster.height_px - y0), min(wide, raster.width_px - x0))
+                part = np.empty((len(bands), *size), raster.dtype)
+                self.read(bands, y0, x0, part)
+                picked = np.ix_(rows[mine] - y0, columns[own] - x0)
+                for k in range(len(bands)):
+                    values[k, mine, own] = part[k][picked]
+                if mask is not None:
+                    cut = np.empty(size, np.uint8)
+                    self.mask(y0, x0, cut)
+                    mask[mine, own] = cut[picked]
         return values, mask
 
 
@@ -189,7 +224,9 @@ def _described(path: Path, dataset: Any) -> Raster:
     block_h, block_w = dataset.block_shapes[0]
     if block_h * block_w * np.dtype(types[0] if types else "u1").itemsize > MAX_BLOCK_BYTES:
         faults.append(
-            GeoError("too_large", f"数据块是 {block_w}×{block_h} 像元，太大；请存成分块（如 512×512）的 GeoTIFF。", "block")
+            GeoError(
+                "too_large", f"数据块是 {block_w}×{block_h} 像元，太大；请存成分块（如 512×512）的 GeoTIFF。", "block"
+            )
         )
     lengths = [_length_of(dataset, index) for index in bands]
     said = names_of(
@@ -204,7 +241,9 @@ def _described(path: Path, dataset: Any) -> Raster:
     if dataset.crs is None:
         faults.append(GeoError("no_crs", "影像没有坐标系，不知道在哪里；请带坐标系重新导出。", "crs"))
     if transform.is_identity or transform.is_degenerate:
-        faults.append(GeoError("no_position", "影像没有可用的地理变换（像元位置和大小）；请带地理参考重新导出。", "transform"))
+        faults.append(
+            GeoError("no_position", "影像没有可用的地理变换（像元位置和大小）；请带地理参考重新导出。", "transform")
+        )
     if faults:
         raise _all(faults)
     masked = any(MaskFlags.per_dataset in flags or MaskFlags.alpha in flags for flags in dataset.mask_flag_enums)
@@ -275,7 +314,11 @@ def band_faults(names: Sequence[str | None]) -> list[GeoError]:
     found = "、".join(in_chinese(name) for name in held) or "无"
     want = "缺少" + "、".join(in_chinese(name) for name in lacking) if lacking else "还要有蓝或红边波段"
     unknown = sum(name is None for name in names)
-    hint = f"；有 {unknown} 个波段既没写名称也没写波长，请在波段说明里写明（如 blue、green、red、rededge、nir）" if unknown else ""
+    hint = (
+        f"；有 {unknown} 个波段既没写名称也没写波长，请在波段说明里写明（如 blue、green、red、rededge、nir）"
+        if unknown
+        else ""
+    )
     return [
         GeoError(
             "missing_bands",

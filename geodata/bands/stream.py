@@ -245,7 +245,9 @@ class Stream(Generic[Result]):
         above = self._edge(window.row - 1, window.column)
         left = self._edge(window.row, window.column - 1)
         corner = self._edge(window.row - 1, window.column - 1)
-        planes = [(numbers, "rows", "columns")] + ([(filled.bad[None], "bad_rows", "bad_columns")] if self._gaps else [])
+        planes = [(numbers, "rows", "columns")] + (
+            [(filled.bad[None], "bad_rows", "bad_columns")] if self._gaps else []
+        )
         for plane, rows, columns in planes:
             for edge, name, target in (
                 (above, rows, plane[:, :2, 2 : 2 + width]),

@@ -13,7 +13,8 @@ import shapely
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from geodata.bands.background import smooth_patch
+from geodata.bands.classify import median_of_columns, sort_three
+from geodata.bands.compiled import compiled
 from geodata.bands.grid import Grid
 from geodata.bands.plan import BANK, OPEN, WATER, Plan
 from geodata.bands.raster import Source
@@ -105,10 +106,10 @@ def _wet(source: Source, plan: Plan, rules: RuleSet, factor: int) -> NDArray[np.
         gap = source.nodata[plan.bands[place]]
         if gap is not None or source.dtype == "float32":
             mark_gaps(numbers[row], np.float64(np.nan if gap is None else gap), bad)
-    signals = np.zeros((3, *numbers.shape[1:]), np.float32)
-    padded = np.pad(numbers, ((0, 0), (1, 1), (1, 1)), mode="edge")
-    smooth_patch(padded, plan.signals.scale[places], plan.signals.offset[places], -1, True, signals)
-    green, nir = signals[0], signals[1]
+    green, nir = (
+        smoothed(numbers[row], plan.signals.scale[place], plan.signals.offset[place])
+        for row, place in enumerate(places)
+    )
     whole = green + nir
     usable = (bad == 0) & (whole > 0)
     if not usable.any():
@@ -119,6 +120,22 @@ def _wet(source: Source, plan: Plan, rules: RuleSet, factor: int) -> NDArray[np.
     if wet.any():
         wet &= nir <= BRIGHT * max(float(np.median(nir[wet])), 1e-6)
     return np.asarray(wet)
+
+
+@compiled
+def smoothed(numbers: Any, scale: Any, offset: Any) -> Any:
+    """Median of 3 x 3 as a signal (h, w); at the border the outermost pixels once more."""
+    height, width = numbers.shape
+    rows = np.empty((3, width + 2), numbers.dtype)
+    ordered = np.empty((3, width + 2), numbers.dtype)
+    out = np.empty((height, width), np.float32)
+    for y in range(height):
+        for k in range(3):
+            rows[k, 1 : width + 1] = numbers[min(max(y + k - 1, 0), height - 1)]
+            rows[k, 0], rows[k, width + 1] = rows[k, 1], rows[k, width]
+        sort_three(rows[0], rows[1], rows[2], ordered[0], ordered[1], ordered[2])
+        median_of_columns(ordered[0], ordered[1], ordered[2], scale, offset, out[y])
+    return out
 
 
 def otsu(values: NDArray[Any]) -> float:
