@@ -48,6 +48,9 @@ class Settings:
     free_disk_mb: int = _knob(500, "磁盘剩余低于此数不再收新件", check="positive")
     session_hours: int = _knob(12, "登录多久后要重登（小时）", check="positive")
     sse_streams: int = _knob(32, "同时最多几路实时推送页面", check="positive")
+    dji_broker: str = _knob("", "大疆上云 API 的 MQTT 服务器 mqtt:// 或 mqtts://；空着不接", secret=True)
+    dji_gateways: str = _knob("", "只听这些机场或遥控器的序列号，逗号分隔")
+    dji_media: str = _knob("", "大疆上传的媒体在本机的文件夹，按 object_key 存放；空着只登记不取")
     log_level: str = _knob("info", "日志详略：debug、info、warning、error", check="level")
 
     @staticmethod

@@ -216,6 +216,43 @@ class Watch(Base):
     at: Mapped[datetime]
 
 
+class Drone(Base):
+    """无人机: one a platform has spoken of, and where it was last. A row a drone, never a trail of positions."""
+
+    __tablename__ = "drone"
+    sn: Mapped[str] = mapped_column(String(64), primary_key=True)
+    gateway: Mapped[str] = mapped_column(String(64), index=True)  # the dock or remote control that speaks for it
+    model: Mapped[str] = mapped_column(String(32), default="")
+    online: Mapped[bool] = mapped_column(default=False)
+    lon: Mapped[float | None]
+    lat: Mapped[float | None]
+    height_m: Mapped[float | None]  # above the ellipsoid
+    above_takeoff_m: Mapped[float | None]
+    placed_at: Mapped[datetime | None]  # by the platform's own clock
+    seen_at: Mapped[datetime]
+
+
+class Media(Base):
+    """A file a platform says it has uploaded: awaited until it lies where we can read it, then a frame of its flight."""
+
+    __tablename__ = "media"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64), unique=True)  # of gateway and object key
+    gateway: Mapped[str] = mapped_column(String(64))
+    object_key: Mapped[str] = mapped_column(String(512))
+    flight_key: Mapped[str] = mapped_column(String(64), index=True)  # the platform's own name for the flight
+    drone: Mapped[str] = mapped_column(String(64), default="")
+    state: Mapped[str] = mapped_column(String(12))  # awaited, taken, refused, lost
+    facts: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # what the platform says of it
+    error: Mapped[str] = mapped_column(default="")
+    tries: Mapped[int] = mapped_column(default=0)
+    at: Mapped[datetime]
+    due_at: Mapped[datetime]
+    frame_id: Mapped[int | None] = mapped_column(ForeignKey("frame.id"))
+
+    __table_args__ = (Index("ix_media_due", "state", "due_at"),)
+
+
 class Effect(Base):
     """What treatment changed at one issue, from two rounds: verdict, figures with interval, and the picture pair."""
 

@@ -180,6 +180,44 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_episode_last_at'), ['last_at'], unique=False)
         batch_op.create_index(batch_op.f('ix_episode_sighting_id'), ['sighting_id'], unique=False)
 
+    op.create_table('drone',
+    sa.Column('sn', sa.String(length=64), nullable=False),
+    sa.Column('gateway', sa.String(length=64), nullable=False),
+    sa.Column('model', sa.String(length=32), nullable=False),
+    sa.Column('online', sa.Boolean(), nullable=False),
+    sa.Column('lon', sa.Double(), nullable=True),
+    sa.Column('lat', sa.Double(), nullable=True),
+    sa.Column('height_m', sa.Double(), nullable=True),
+    sa.Column('above_takeoff_m', sa.Double(), nullable=True),
+    sa.Column('placed_at', Moment(), nullable=True),
+    sa.Column('seen_at', Moment(), nullable=False),
+    sa.PrimaryKeyConstraint('sn', name=op.f('pk_drone'))
+    )
+    with op.batch_alter_table('drone', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_drone_gateway'), ['gateway'], unique=False)
+
+    op.create_table('media',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('digest', sa.String(length=64), nullable=False),
+    sa.Column('gateway', sa.String(length=64), nullable=False),
+    sa.Column('object_key', sa.String(length=512), nullable=False),
+    sa.Column('flight_key', sa.String(length=64), nullable=False),
+    sa.Column('drone', sa.String(length=64), nullable=False),
+    sa.Column('state', sa.String(length=12), nullable=False),
+    sa.Column('facts', sa.JSON(), nullable=False),
+    sa.Column('error', sa.String(), nullable=False),
+    sa.Column('tries', sa.Integer(), nullable=False),
+    sa.Column('at', Moment(), nullable=False),
+    sa.Column('due_at', Moment(), nullable=False),
+    sa.Column('frame_id', sa.Integer(), nullable=True),
+    sa.ForeignKeyConstraint(['frame_id'], ['frame.id'], name=op.f('fk_media_frame_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_media')),
+    sa.UniqueConstraint('digest', name=op.f('uq_media_digest'))
+    )
+    with op.batch_alter_table('media', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_media_flight_key'), ['flight_key'], unique=False)
+        batch_op.create_index('ix_media_due', ['state', 'due_at'], unique=False)
+
     op.create_table('watch',
     sa.Column('name', sa.String(length=32), nullable=False),
     sa.Column('state', sa.JSON(), nullable=False),
@@ -264,6 +302,15 @@ def downgrade() -> None:
 
     op.drop_table('thing')
     op.drop_table('watch')
+    with op.batch_alter_table('media', schema=None) as batch_op:
+        batch_op.drop_index('ix_media_due')
+        batch_op.drop_index(batch_op.f('ix_media_flight_key'))
+
+    op.drop_table('media')
+    with op.batch_alter_table('drone', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_drone_gateway'))
+
+    op.drop_table('drone')
     with op.batch_alter_table('episode', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_episode_sighting_id'))
         batch_op.drop_index(batch_op.f('ix_episode_last_at'))
