@@ -13,10 +13,9 @@ from sqlalchemy import func, select
 
 from geodata.errors import GeoError, GeoErrors
 from patrol import models as m
-from patrol.actions import photos
 from patrol.actions.flights import look, things
 from patrol.actions.flights.register import hold
-from patrol.actions.photos import Shot
+from patrol.actions.flights.telling import tell_due
 from patrol.errors import BadInput, Malformed, PatrolError, TooMuch
 from patrol.rules.problems import PROBLEMS
 from patrol.station import SYSTEM, Station, Work
@@ -28,12 +27,14 @@ def read_frame(station: Station, frame_id: int) -> m.Frame | None:
         frame = looking.session.get(m.Frame, frame_id)
         flight = looking.session.get(m.Flight, frame.flight_id) if frame is not None else None
         members = _members(looking, frame) if frame is not None else []
-    if frame is None or flight is None or frame.state != "due":
+    if frame is None or flight is None or frame.state not in ("due", "read"):
         return None
+    if frame.state == "read":  # a worker died between keeping and telling
+        tell_due(station, flight.id, _touched(station, frame_id))
+        return frame
     began = time.perf_counter()
     try:
         reading = _look(station, frame, flight, members)
-        shot = _shot(station, frame, reading)
     except (GeoError, BadInput, Malformed, TooMuch) as refused:
         return park(station, frame_id, _sentence(refused))
     looked_s = time.perf_counter() - began
@@ -44,11 +45,11 @@ def read_frame(station: Station, frame_id: int) -> m.Frame | None:
         keep_reading(kept, reading)
         kept.facts = {**kept.facts, "looked_s": round(looked_s, 4)}
         kept.state, kept.read_at = "read", work.now
-        touched = things.keep(work, flight, kept, [each for each in reading.found if each.kind in PROBLEMS])
-        for thing in touched:
-            things.tell(work, flight, thing, shot)
+        things.keep(work, flight, kept, [each for each in reading.found if each.kind in PROBLEMS])
         ended(work, kept)
-        return kept
+    if reading.found:
+        tell_due(station, flight.id, _touched(station, frame_id))
+    return kept
 
 
 def park(station: Station, frame_id: int, why: str) -> m.Frame:
@@ -94,11 +95,10 @@ def _look(station: Station, frame: m.Frame, flight: m.Flight, members: list[m.Fr
         return look.look_at(path, frame.kind, station.place, flight.zone)
 
 
-def _shot(station: Station, frame: m.Frame, reading: look.Reading) -> Shot | None:
-    """The picture that goes with what was found, examined as every photo is."""
-    if not reading.found or frame.kind != "photo":
-        return None
-    return photos.take_in(station, station.store.get(frame.sha256))
+def _touched(station: Station, frame_id: int) -> list[int]:
+    with station.look(SYSTEM) as look:
+        query = select(m.Detection.thing_id).where(m.Detection.frame_id == frame_id).distinct()
+        return [each for each in look.session.scalars(query) if each is not None]
 
 
 def keep_reading(frame: m.Frame, reading: look.Reading) -> None:

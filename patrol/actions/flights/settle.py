@@ -19,11 +19,11 @@ from geodata.frames.look import Look
 from geodata.frames.quality import FrameRow, find_faults
 from geodata.place import KeyArea
 from patrol import models as m
-from patrol.actions.flights import things
 from patrol.actions.flights.fromlogs import from_logs
 from patrol.actions.flights.look import groups_of
 from patrol.actions.flights.reading import keep_reading
 from patrol.actions.flights.register import hold, new_ref
+from patrol.actions.flights.telling import tell_due
 from patrol.station import SYSTEM, Station, Work
 
 LEFT_OUT = {
@@ -37,6 +37,8 @@ def settle_flight(station: Station, flight_id: int) -> None:
     """The job at the end of a flight: captures first (they are read as frames are), then everything else."""
     captures = _captures(station, flight_id)
     placed = {} if captures else from_logs(station, flight_id)
+    if not captures:
+        tell_due(station, flight_id, over=True)
     with station.work(SYSTEM) as work:
         flight = hold(work, flight_id)
         if flight.state != "reading":
@@ -51,9 +53,6 @@ def settle_flight(station: Station, flight_id: int) -> None:
                 keep_reading(frame, placed[frame.id])
         _name_faults(frames)
         flight.landed_at = max((each.taken_at for each in frames if each.taken_at), default=None)
-        told = select(m.Thing).where(m.Thing.round_id == flight.round_id, m.Thing.state == "new").order_by(m.Thing.id)
-        for thing in work.session.scalars(told).all():
-            things.tell(work, flight, thing, None, over=True)
         flight.state, flight.settled_at = "settled", work.now
         reckon(work, flight.round_id)
         work.tell("flight_settled", subject=f"flight:{flight.id}", ref=flight.ref, frames=len(frames),

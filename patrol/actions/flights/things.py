@@ -31,6 +31,7 @@ from patrol.rules.problems import PROBLEMS
 from patrol.station import Work
 
 REACH_M = 60.0
+MOST_RANGES = 200  # of cells in one question; past it the whole round is read
 
 
 def keep(work: Work, flight: m.Flight, frame: m.Frame, found: Sequence[Found]) -> list[m.Thing]:
@@ -57,7 +58,11 @@ def keep(work: Work, flight: m.Flight, frame: m.Frame, found: Sequence[Found]) -
 def tell(work: Work, flight: m.Flight, thing: m.Thing, shot: Shot | None, *, over: bool = False) -> m.Sighting | None:
     """Tell people of a thing when the law says so; a clue that has grown sure is confirmed by its score."""
     if thing.state == "new" and law.may_tell(thing.score, thing.frames, over=over):
-        return _reported(work, flight, thing, shot)
+        try:
+            return _reported(work, flight, thing, shot)
+        except BadInput as refused:  # not on our river: nobody's clue
+            thing.state, thing.why = "dismissed", refused.faults[0].code[:32]
+            return None
     if thing.state == "reported" and thing.sighting_id is not None:
         sighting = work.session.get(m.Sighting, thing.sighting_id)
         sure = thing.score >= PROBLEMS[thing.kind].confirm_score
@@ -176,16 +181,15 @@ def _near(work: Work, round_id: int, found: Sequence[Found]) -> dict[int, tuple[
     """Things of the round that any of these could be, with the frames that saw each and their scores."""
     latitude0 = siting.latitude0(work)
     ranges = {pair for each in found for pair in recurrence.cells_around(each.lon, each.lat, latitude0, REACH_M)}
-    rows = work.session.scalars(
-        select(m.Thing).where(
-            m.Thing.round_id == round_id, m.Thing.state.in_(("new", "reported")),
-            or_(*(and_(m.Thing.cell >= first, m.Thing.cell <= last) for first, last in sorted(ranges))),
-        ).order_by(m.Thing.id)
-    )  # fmt: skip
+    query = select(m.Thing).where(m.Thing.round_id == round_id, m.Thing.state.in_(("new", "reported")))
+    if len(ranges) <= MOST_RANGES:
+        query = query.where(or_(*(and_(m.Thing.cell >= first, m.Thing.cell <= last) for first, last in sorted(ranges))))
+    rows = work.session.scalars(query.order_by(m.Thing.id))
     near: dict[int, tuple[m.Thing, list[tuple[int, float]]]] = {row.id: (row, []) for row in rows}
-    seen = select(m.Detection).where(m.Detection.thing_id.in_(list(near))).order_by(m.Detection.id)
+    seen = select(m.Detection).join(m.Thing).where(m.Thing.round_id == round_id).order_by(m.Detection.id)
     for each in work.session.scalars(seen):
-        near[each.thing_id or 0][1].append((each.frame_id, each.score))
+        if each.thing_id in near:
+            near[each.thing_id][1].append((each.frame_id, each.score))
     return near
 
 
