@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from patrol.actions import delivery, followup
+from patrol.actions.flights import live
 from patrol.station import SYSTEM
 from worker import hands
 from worker.app import app, station
@@ -10,8 +11,9 @@ from worker.app import app, station
 
 @app.task(name="patrol.sweep")  # type: ignore[untyped-decorator]  # celery has no types
 def sweep() -> None:
-    """Ladders climb, clues expire, suspensions end."""
+    """Ladders climb, clues expire, suspensions end; live flights that fell silent have landed."""
     followup.sweep(station())
+    live.land_quiet(station())
 
 
 @app.task(name="patrol.deliver")  # type: ignore[untyped-decorator]

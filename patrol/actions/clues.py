@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 
 from patrol import models as m
-from patrol.actions import report
+from patrol.actions import episodes, report
 from patrol.actions.followup import stop_review
 from patrol.actions.handle.aftermath import remember_sighting
 from patrol.actions.handle.mechanism import in_scope as issue_in_scope
@@ -66,6 +66,7 @@ def confirm(work: Work, ref: str, kind: str | None = None) -> Settled:
         sighting.relapse_of = None
     sighting.reviewer_id = work.actor.person_id
     stop_review(work, sighting)
+    episodes.reviewed(work, sighting)
     work.only_one(f"join:{kind}")
     found = report.match(work, sighting, kind)
     if sighting.relapse_of is not None and (found is None or found.verdict not in ("join", "still_visible")):
@@ -88,6 +89,7 @@ def join(work: Work, ref: str, number: str) -> Settled:
         raise BadInput(Fault("/issue", "issue", "没有这一件，或它已办结，不能并入。"))
     sighting.reviewer_id = work.actor.person_id
     stop_review(work, sighting)
+    episodes.reviewed(work, sighting)
     report.join(work, sighting, issue, still_visible=_newer(issue, sighting))
     work.tell("clue_joined", subject=f"clue:{sighting.id}", issue=issue.number)
     return Settled(sighting, issue, True)
@@ -102,6 +104,7 @@ def discard(work: Work, ref: str, reason: str, words: str = "") -> Settled:
         raise BadInput(Fault("/reason", "reason", f"缺理由类别：{known}。"))
     sighting.state, sighting.why, sighting.reviewer_id = "discarded", reason, work.actor.person_id
     stop_review(work, sighting)
+    episodes.reviewed(work, sighting)
     work.tell("clue_discarded", subject=f"clue:{sighting.id}", reason=reason, words=words, kind=sighting.kind)
     if reason in ("false_detection", "glint_or_shadow", "not_a_problem"):
         remember_sighting(work, sighting)

@@ -5,7 +5,7 @@ Constants and pure functions over plain values; which frames exist is somebody e
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Literal
 
 SOURCES: dict[str, str] = {"drone": "无人机", "satellite": "卫星", "sensor": "固定监测"}
@@ -28,6 +28,8 @@ MEASURED_FROM = 10  # reviewed clues that outweigh the first trust in a platform
 
 MOST_FILES = 5000  # of one flight
 MOST_FILE_BYTES = 4 * 1024**3
+LIVE_QUIET = timedelta(minutes=10)  # a live flight silent for so long has landed
+IN_FUTURE = timedelta(minutes=5)  # a clock this far ahead is wrong
 INGEST_LATE_M = 20  # minutes from capture to arrival after which a frame came late
 
 RoundState = Literal["planned", "overdue", "flown"]

@@ -61,6 +61,13 @@ def in_scope(
     return "grid" in scopes and (grids is None or grid in grids)
 
 
+def sees_fishing(roles: frozenset[str], grids: frozenset[str] | None, grid: str | None) -> bool:
+    """Whether a fishing event in `grid` is in the scope of these roles: the operator's all, a grid worker's his own."""
+    if roles & {"office", "office_head", "chief", "inspector", "operator"}:
+        return True
+    return "grid" in roles and (grids is None or grid in grids)
+
+
 _VIEW_ORDER = {"none": 0, "public": 1, "work": 2, "full": 3}
 
 # field of an issue -> the least view that may see it
@@ -130,6 +137,7 @@ DOORS: tuple[Door, ...] = (
     Door("POST", "/api/v1/flights", _FLIERS),
     Door("GET", "/api/v1/flights/<flight>", _FLIERS | {"chief", "inspector"}),
     Door("GET", "/api/v1/flights/<flight>/progress", _FLIERS | {"chief", "inspector"}),
+    Door("GET", "/api/v1/flights/<flight>/timings", _FLIERS | {"chief", "inspector"}),
     Door("GET", "/api/v1/flights/<flight>/detections", _OFFICE | {"chief", "inspector"}),
     Door("POST", "/api/v1/flights/<flight>/files", _FLIERS),
     Door("POST", "/api/v1/flights/<flight>/uploads", _FLIERS),
@@ -142,6 +150,8 @@ DOORS: tuple[Door, ...] = (
     Door("POST", "/api/v1/things/<thing>/confirm", _OFFICE),
     Door("POST", "/api/v1/things/<thing>/dismiss", _OFFICE),
     Door("POST", "/api/v1/things/<thing>/merge", _OFFICE),
+    Door("GET", "/api/v1/episodes", _OFFICE | {"chief", "inspector", "grid", "operator"}),
+    Door("POST", "/api/v1/episodes/<episode>/acknowledge", _OFFICE | {"chief", "grid", "operator"}),
     Door("GET", "/api/v1/suggestions", _WORKERS),
     Door("GET", "/api/v1/clues", _OFFICE | {"chief", "inspector", "grid", "operator"}),
     Door("GET", "/api/v1/clues/<clue>", _OFFICE | {"chief", "inspector", "grid", "operator"}, True),

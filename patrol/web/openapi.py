@@ -11,7 +11,7 @@ from flask import Blueprint, Response, jsonify
 from patrol.rules import forms, lifecycle
 from patrol.rules.problems import PROBLEMS
 from patrol.rules.rights import ANYONE, DOORS, ROLES, Door
-from patrol.web import fields, flights, tip_fields
+from patrol.web import fields, flights, live, tip_fields
 from patrol.web.access import door
 from patrol.web.outline import Outline
 
@@ -41,6 +41,7 @@ class Said:
     needs: tuple[str, ...] = ()  # query values that must be there
     body: str | None = None  # a schema's name
     parts: tuple[str, str, int] | None = None  # multipart: JSON part, its schema, most photos
+    or_part: tuple[str, str] | None = None  # multipart: another JSON part that may come instead
     ok: dict[str, str] = field(default_factory=lambda: {"200": "done"})
     media: str = "application/json"
     headers: dict[str, str] = field(default_factory=dict)
@@ -60,8 +61,9 @@ SAID: dict[str, Said] = {
         ok={"201": "taken: a receipt for anyone, ids for a token", "200": "the same id again: the first answer",
             "409": "the same id with another body"}),
     "POST /api/v1/detections": Said("detections of a flight", body="DetectionsIn", ok={"207": "one result an item"}),
-    "POST /api/v1/frames": Said("a frame with a marked box", parts=("mark", "MarkIn", 1),
-                                ok={"201": "taken", "200": "the same id again"}),
+    "POST /api/v1/frames": Said(
+        "a frame with a marked box, or of a flight in the air", parts=("mark", "MarkIn", 1), or_part=("live", "LiveIn"),
+        ok={"201": "a sighting", "202": "the worker will look at it", "200": "the same id again"}),
     "GET /api/v1/rounds": Said("rounds with their coverage"),
     "POST /api/v1/rounds": Said("plan a round, or move its day", body="RoundIn", ok={"201": "kept"}),
     "POST /api/v1/unflyable": Said("a part that cannot be flown, and why", body="UnflyableIn", ok={"201": "kept"}),
@@ -69,6 +71,7 @@ SAID: dict[str, Said] = {
     "POST /api/v1/flights": Said("open a flight", body="FlightIn", ok={"201": "opened"}),
     "GET /api/v1/flights/<flight>": Said("one flight with its frames and issues"),
     "GET /api/v1/flights/<flight>/progress": Said("how far the reading has come"),
+    "GET /api/v1/flights/<flight>/timings": Said("seconds of each stage, by frame, with p50 and p95"),
     "GET /api/v1/flights/<flight>/detections": Said("what was recognised, and what became of it"),
     "POST /api/v1/flights/<flight>/files": Said("small files whole", files=("file", 10), ok={"201": "on disk"}),
     "POST /api/v1/flights/<flight>/uploads": Said("announce a large file", body="UploadIn", ok={"201": "send from offset"}),
@@ -85,6 +88,8 @@ SAID: dict[str, Said] = {
     "POST /api/v1/things/<thing>/confirm": Said("it is real", body="ThingConfirm", empty_body=True),
     "POST /api/v1/things/<thing>/dismiss": Said("it is nothing, and why", body="ThingDismiss"),
     "POST /api/v1/things/<thing>/merge": Said("it is that thing", body="ThingMerge"),
+    "GET /api/v1/episodes": Said("fishing events people were warned of", {"open": {"type": "boolean"}}),
+    "POST /api/v1/episodes/<episode>/acknowledge": Said("somebody has taken notice"),
     "GET /api/v1/suggestions": Said(
         "issues near a place", {"lon": _NUMBER, "lat": _NUMBER, "crs": {"enum": list(forms.CRS)}, "kind": _KINDS,
                                 "accuracy_m": _NUMBER}, ("lon", "lat", "crs", "kind")),
@@ -122,7 +127,7 @@ SAID: dict[str, Said] = {
     "GET /api/v1/openapi.json": Said("this document"),
 }  # fmt: skip
 _MODELS = (fields.ReportIn, fields.DetectionsIn, fields.DetectionIn, fields.PositionIn, Outline, tip_fields.CodeIn,
-           tip_fields.SupplementIn, tip_fields.ReopenIn, tip_fields.AppealIn, tip_fields.RatingIn, *flights.MODELS)  # fmt: skip
+           tip_fields.SupplementIn, tip_fields.ReopenIn, tip_fields.AppealIn, tip_fields.RatingIn, *flights.MODELS, *live.MODELS)  # fmt: skip
 
 
 def document() -> Json:
@@ -244,6 +249,10 @@ def _content(said: Said) -> Json:
         photo = {"type": "array", "maxItems": most, "items": {"type": "string", "contentMediaType": "image/*"}}
         part = _object({name: {"$ref": f"#/components/schemas/{schema}"}, "photo": photo})
         encoding = {name: {"contentType": "application/json"}}
+        if said.or_part:
+            other, its = said.or_part
+            second = _object({other: {"$ref": f"#/components/schemas/{its}"}, "photo": photo})
+            part, encoding[other] = {"oneOf": [part, second]}, {"contentType": "application/json"}
         content["multipart/form-data"] = {"schema": part, "encoding": encoding}
     return content
 

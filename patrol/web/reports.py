@@ -1,4 +1,4 @@
-"""Doors of intake: reports (tip, hotline, grid, volunteer, api), detections and frames of drones, suggestions."""
+"""Doors of intake: reports (tip, hotline, grid, volunteer, api), detections of drones, suggestions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from flask import Blueprint, Response, jsonify, request
 from geodata.crs import to_wgs84
 from geodata.errors import GeoError
 from geodata.merge import outline_facts
-from patrol.actions import frames, photos, siting
+from patrol.actions import photos, siting
 from patrol.actions.clues import suggestion
 from patrol.actions.handle.mechanism import in_scope
 from patrol.actions.photos import Shot
@@ -220,34 +220,6 @@ def _detection(who: Actor, batch: fields.DetectionsIn, item: fields.DetectionIn)
                   "discarded": outcome.sighting.state == "discarded"}  # fmt: skip
         repeat.keep(work, key, digest, 201, answer)
         return {"client_id": str(item.client_id), "status": 201, **answer}
-
-
-@door(bp, "POST", "/api/v1/frames")
-def post_frame() -> tuple[Response, int]:
-    """A drone frame with a marked box: projected to the ground and taken as a drone sighting."""
-    most = station().settings.photo_max_mb * 1024 * 1024
-    parts, files = parse.multipart_body(request, max_file_bytes=most, max_files=1, json_fields=("mark",))
-    mark = parts.get("mark")
-    if not isinstance(mark, dict) or len(files) != 1 or set(parts) != {"mark"}:
-        raise BadInput(Fault("/mark", "mark_part", "要有一份 mark（JSON：box、kind、score…）和一张 photo。"))
-    who, place = access.actor(), station()
-    place.room()
-    marked = frames.read_mark(mark)
-    shot = photos.take_in(place, files[0].content)
-    draft, found = frames.draft_of(marked, files[0].content, shot)
-    with place.work(who) as work:
-        key = repeat.key_of(work, "frame", draft.client_id)
-        digest = repeat.digest_of(work, mark, [shot.sha256])
-        before = repeat.given(work, key, digest)
-        if before is not None:
-            return jsonify(before[1]), 200
-        outcome = report(work, draft)
-        if outcome.issue is not None:
-            assign_by_rule(work, outcome.issue, outcome.sighting)
-        answer = {"report_id": outcome.sighting.ref, "issue": outcome.issue.number if outcome.issue else None,
-                  "joined": outcome.joined, "waiting": outcome.waiting, "located": found}  # fmt: skip
-        repeat.keep(work, key, digest, 201, answer)
-    return jsonify(answer), 201
 
 
 @door(bp, "GET", "/api/v1/suggestions")

@@ -142,6 +142,7 @@ PROBES: dict[str, Probe] = {
     "POST /api/v1/flights": Probe(422, {"json": {"source": "balloon"}}),
     "GET /api/v1/flights/<flight>": Probe(404, {}),
     "GET /api/v1/flights/<flight>/progress": Probe(404, {}),
+    "GET /api/v1/flights/<flight>/timings": Probe(404, {}),
     "GET /api/v1/flights/<flight>/detections": Probe(404, {}),
     "POST /api/v1/flights/<flight>/files": Probe(415, {"json": {}}),
     "POST /api/v1/flights/<flight>/uploads": Probe(422, {"json": {}}),
@@ -154,6 +155,7 @@ PROBES: dict[str, Probe] = {
     "POST /api/v1/things/<thing>/confirm": Probe(422, {"json": {"kind": "nonsense"}}),
     "POST /api/v1/things/<thing>/dismiss": Probe(422, {"json": {"reason": "nonsense"}}),
     "POST /api/v1/things/<thing>/merge": Probe(422, {"json": {}}),
+    "POST /api/v1/episodes/<episode>/acknowledge": Probe(404, {}),
     "GET /api/v1/suggestions": Probe(200, {}, "?lon=112.18&lat=30.355&crs=wgs84&kind=sewage"),
     "POST /api/v1/clues/<clue>/confirm": Probe(422, {"json": {"kind": "nonsense"}}),
     "POST /api/v1/clues/<clue>/discard": Probe(422, {"json": {"reason": "nonsense"}}),
@@ -175,7 +177,7 @@ PROBES: dict[str, Probe] = {
 def path_of(row: Door, thing: Thing) -> str:
     parts = {"issue": thing.issue, "photo": thing.photo, "number": thing.slip, "request_id": str(thing.request),
              "clue": thing.clue, "step": "press", "layer": "water", "flight": NO_UUID, "upload": NO_UUID,
-             "frame": NO_UUID, "thing": NO_UUID}  # fmt: skip
+             "frame": NO_UUID, "thing": NO_UUID, "episode": NO_UUID}  # fmt: skip
     return re.sub(r"<(\w+)>", lambda part: parts[part[1]], row.path)
 
 

@@ -109,7 +109,10 @@ def _admit(head: bytes, name: str, size: int) -> str:
 
 
 def finish(work: Work, flight: m.Flight) -> m.Flight:
-    """All files are here: each becomes an errand. A flight of the same files as one before is that flight."""
+    """All files are here: each becomes an errand. A flight of the same files as one before is that flight.
+
+    Of a live flight each frame is an errand already: it has landed, and what was told of it stays told.
+    """
     flight = hold(work, flight.id)
     if flight.state not in ("planned", "receiving"):
         return flight
@@ -119,11 +122,16 @@ def finish(work: Work, flight: m.Flight) -> m.Flight:
     digest = hashlib.sha256("".join(sorted(frame.sha256 for frame in frames)).encode()).hexdigest()
     work.only_one(f"flight-digest:{digest}")
     twin = work.session.scalar(select(m.Flight).where(m.Flight.digest == digest))
-    if twin is not None:
+    if twin is not None and not flight.live:
         _drop(work, flight, frames)
         return twin
-    flight.digest, flight.received_at, flight.state = digest, work.now, "reading"
+    flight.digest, flight.received_at, flight.state = None if twin else digest, work.now, "reading"
+    flight.quiet_at = None
     work.tell("flight_received", subject=f"flight:{flight.id}", ref=flight.ref, files=len(frames), digest=digest)
+    if flight.live:
+        if not any(frame.state == "due" for frame in frames):
+            work.tell("flight_read", subject=f"flight:{flight.id}", flight=flight.id)
+        return flight
     # logs first: frames without a position take theirs from them
     for frame in sorted(frames, key=lambda each: (each.kind != "log", each.id)):
         work.tell("frame_received", subject=f"flight:{flight.id}", frame=frame.id, sha256=frame.sha256)

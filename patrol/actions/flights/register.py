@@ -125,7 +125,7 @@ def cancel(work: Work, flight: m.Flight) -> m.Flight:
     flight = hold(work, flight.id)
     if flight.state in ("settled", "cancelled"):
         raise WrongStep("这个航次已处理完或已取消。", state=flight.state)
-    flight.state = "cancelled"
+    flight.state, flight.quiet_at = "cancelled", None
     work.session.execute(
         update(m.Frame).where(m.Frame.flight_id == flight.id, m.Frame.state == "due").values(state="cancelled")
     )
