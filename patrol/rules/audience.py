@@ -94,7 +94,7 @@ QUIET: frozenset[str] = frozenset(
         "rated", "spot_remembered",
         "round_opened", "round_moved", "round_reckoned", "flight_opened", "flight_received", "flight_cancelled",
         "flight_settled", "frame_parked", "thing_told", "thing_dismissed", "thing_merged", "unflyable_noted",
-        "episode_acknowledged",
+        "episode_acknowledged", "drone_known", "media_lost",
     }
 )  # fmt: skip
 # events whose subject is no issue: a clue, a flight, a thing, a round, or the house itself
@@ -106,5 +106,6 @@ ELSEWHERE: frozenset[str] = frozenset(
         "round_opened", "round_moved", "round_reckoned", "flight_opened", "flight_received", "flight_read",
         "flight_cancelled", "flight_settled", "frame_received", "live_frame", "frame_parked", "thing_told",
         "thing_dismissed", "thing_merged", "unflyable_noted",
+        "drone_known", "media_lost",
     }
 )  # fmt: skip
