@@ -55,7 +55,13 @@ class Child:
             stderr=subprocess.DEVNULL,
             bufsize=0,
             cwd=gettempdir(),
-            env={**kept, "PYTHONPATH": str(root), "PYTHONSAFEPATH": "1", "MALLOC_ARENA_MAX": "1"},
+            env={
+                **kept,
+                "PYTHONPATH": str(root),
+                "PYTHONSAFEPATH": "1",
+                "MALLOC_ARENA_MAX": "1",
+                "OPENBLAS_NUM_THREADS": "1",
+            },
         )
         self.jobs = 0
         watch = _Watch(self.process, _START_LIMIT_S)

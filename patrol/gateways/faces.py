@@ -10,8 +10,6 @@ frames is **unproven**. The original photo is not its business.
 from __future__ import annotations
 
 import math
-import os
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -101,9 +99,7 @@ def faces(picture: Image.Image) -> list[Region]:
 
 @cache
 def _libraries() -> tuple[Any, Any]:
-    """NumPy and OpenCV, loaded so that they fit into the decoder's memory: a thread's buffers count there."""
-    if "numpy" not in sys.modules:
-        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    """NumPy and OpenCV, loaded late: a decoder that blurs nothing has no room to spare for them."""
     import cv2
     import numpy
 
