@@ -105,7 +105,7 @@ ELSEWHERE: frozenset[str] = frozenset(
         "calendar_imported", "errand_replayed", "anchored",
         "round_opened", "round_moved", "round_reckoned", "flight_opened", "flight_received", "flight_read",
         "flight_cancelled", "flight_settled", "frame_received", "live_frame", "frame_parked", "thing_told",
-        "thing_dismissed", "thing_merged", "unflyable_noted",
+        "thing_dismissed", "thing_merged", "unflyable_noted", "episode_acknowledged",
         "drone_known", "media_lost",
     }
 )  # fmt: skip

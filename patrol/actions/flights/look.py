@@ -71,17 +71,25 @@ class Reading:
     faults: list[dict[str, str]] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
     found: tuple[Found, ...] = ()
+    meta: FrameMeta | None = field(default=None, repr=False)
 
 
-def look_at(path: Path, kind: str, place: Place, zone: str = "") -> Reading:
-    """Read one photo, band or raster of a flight. Raises GeoError with a sentence for what cannot be read."""
+def look_at(path: Path, kind: str, place: Place, zone: str = "", *, pixels_too: bool = True) -> Reading:
+    """Read one photo, band or raster of a flight. Raises GeoError with a sentence for what cannot be read.
+
+    `pixels_too` False leaves out what a photo's own pixels say of its quality (`quality_of`).
+    """
     if kind in ("band", "raster") and samples_of(path) > 1:
         return look_at_raster(path, place)
     reading = look_at_frame(read_frame(path), kind, zone)
-    if kind != "photo":
+    if kind != "photo" or not pixels_too:
         return reading
-    sight = pixels.look_at(path)
-    return replace(reading, facts={**reading.facts, "look": asdict(sight)})
+    return replace(reading, facts={**reading.facts, **quality_of(path)})
+
+
+def quality_of(path: Path) -> dict[str, Any]:
+    """What a photo's pixels say of its quality: too soft, too dark, too flat."""
+    return {"look": asdict(pixels.look_at(path))}
 
 
 def samples_of(path: Path) -> int:
@@ -111,6 +119,7 @@ def look_at_frame(meta: FrameMeta, kind: str, zone: str = "") -> Reading:
         footprint_ce90_m=point["ce90_m"] if answer["footprint"] else None, faults=answer["warnings"],
         facts={"width_px": meta.width_px, "height_px": meta.height_px, "make": meta.make, "model": meta.model,
                "notes": [note["code"] for note in answer["notes"]]},
+        meta=meta,
     )  # fmt: skip
 
 
