@@ -19,13 +19,13 @@ from sqlalchemy import func, or_, select
 
 from geodata.merge import apart_m
 from patrol import models as m
-from patrol.actions import siting
+from patrol.actions import blurring, siting
 from patrol.errors import BadInput, Fault, Missing, TooMuch
 from patrol.gateways import identity, pictures
 from patrol.rules.calendar import SHANGHAI
 from patrol.rules.lifecycle import PHOTO_STAGES
 from patrol.rules.problems import FENCE_M, WORST_FIX_M
-from patrol.station import Station, Work
+from patrol.station import SYSTEM, Station, Work
 
 ON_SITE = frozenset({"before", "during", "after", "check", "accept"})
 SIMILAR_BITS = pictures.SIMILAR_BITS
@@ -198,9 +198,11 @@ def release(work: Work, issue: m.Issue, photos: Sequence[m.Photo]) -> None:
 
 
 def rendition(station: Station, photo: m.Photo, max_side_px: int) -> bytes:
-    """What is shown: upright, clean, no larger than asked. A lost original is Missing, named as such."""
-    data = station.store.get(photo.sha256)
-    return pictures.rendition(data, max_side_px, max_bytes=len(data) + 1, max_pixels=200_000_000)
+    """What is shown: upright, clean, no larger than asked; nobody's face on a fishing case. A lost original is
+    Missing, named as such."""
+    with station.look(SYSTEM) as look:
+        fishing = blurring.is_fishing(look, photo)
+    return blurring.shown(station, photo.sha256, max_side_px, fishing=fishing)
 
 
 def check_day(work: Work, most: int = 1000) -> None:

@@ -9,10 +9,10 @@ from typing import Any
 from sqlalchemy import select
 
 from patrol import models as m
-from patrol.actions import clocks
+from patrol.actions import blurring, clocks
 from patrol.actions.siting import place_words
 from patrol.errors import Missing
-from patrol.gateways import identity, paper_facts, papers, pictures
+from patrol.gateways import identity, paper_facts, papers
 from patrol.rules import clocks as clock_law
 from patrol.rules import lifecycle
 from patrol.rules.calendar import SHANGHAI
@@ -198,10 +198,8 @@ def pdf(station: Station, slip: m.Slip) -> bytes:
     shots = {}
     for fact in slip.facts.get("photos", []):
         if station.store.has(fact["sha256"]):
-            data = station.store.get(fact["sha256"])
-            shots[fact["sha256"]] = pictures.rendition(
-                data, PHOTO_SIDE_PX, max_bytes=len(data) + 1, max_pixels=200_000_000
-            )
+            fishing = slip.facts.get("problem") == PROBLEMS[blurring.KIND].zh
+            shots[fact["sha256"]] = blurring.shown(station, fact["sha256"], PHOTO_SIDE_PX, fishing=fishing)
     return papers.render(printed(station, slip), shots)
 
 

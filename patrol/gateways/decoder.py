@@ -58,6 +58,12 @@ def _answer(request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes
     try:
         if request["do"] == "examine":
             return {"ok": examine(data, kind, max_pixels)}, b""
+        if request["do"] == "blur":
+            from patrol.gateways.faces import blurred_jpeg  # OpenCV is loaded by the few who blur
+
+            people = [(box[0], box[1], box[2], box[3]) for box in request["people"]]
+            picture, regions = blurred_jpeg(data, people)
+            return {"ok": {"regions": regions}}, picture
         return {"ok": {}}, rendition(data, kind, max_pixels, request["max_side_px"])
     except Refusal as refusal:
         return {"refused": refusal.code, "facts": refusal.facts}, b""

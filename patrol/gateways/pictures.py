@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -32,6 +33,9 @@ WARNINGS = {
     "accuracy_invalid": "照片里的定位精度不可信，未采用。",
     "flat": "照片几乎是一片纯色，看不出内容。",
 }
+
+Share = tuple[float, float, float, float]
+"""A box as shares of an upright picture's width and height: left, top, right, bottom."""
 
 _SHANGHAI = timezone(timedelta(hours=8))
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1"}
@@ -110,6 +114,18 @@ def rendition(data: bytes, max_side_px: int, *, max_bytes: int = MAX_BYTES, max_
     kind = _admit(data, max_bytes)
     request = {"do": "rendition", "format": kind, "max_pixels": max_pixels, "max_side_px": side}
     _, body = _ask(request, data)
+    if sniff(body) != "JPEG":
+        raise _refusal("broken", {})
+    return body
+
+
+def blurred(clean: bytes, people: Sequence[Share] = ()) -> bytes:
+    """A rendition of ours with every face that is found, and the heads of `people`, made unrecognisable.
+
+    Raises as `examine` does: what could not be blurred is not shown.
+    """
+    request = {"do": "blur", "format": "JPEG", "max_pixels": MAX_PIXELS, "people": [list(box) for box in people]}
+    _, body = _ask(request, clean)
     if sniff(body) != "JPEG":
         raise _refusal("broken", {})
     return body

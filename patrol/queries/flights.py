@@ -140,24 +140,27 @@ def detection_on(look: Work, frame: m.Frame, ref: str) -> m.Detection:
 
 
 def detections(look: Work, flight_ref: str) -> list[dict[str, Any]]:
-    """Everything recognised on a flight, with the thing each belongs to and the clue or issue that became."""
+    """Everything recognised on a flight, with the thing (or the fishing event) each belongs to and the clue or issue
+    that became."""
     query = (
-        select(m.Detection, m.Thing, m.Frame.ref, m.Sighting, m.Issue.number)
+        select(m.Detection, m.Thing, m.Frame.ref, m.Sighting, m.Issue.number, m.Episode.ref)
         .join(m.Frame, m.Frame.id == m.Detection.frame_id)
         .join(m.Flight, m.Flight.id == m.Frame.flight_id)
-        .join(m.Thing, m.Thing.id == m.Detection.thing_id)
-        .outerjoin(m.Sighting, m.Sighting.id == m.Thing.sighting_id)
+        .outerjoin(m.Thing, m.Thing.id == m.Detection.thing_id)
+        .outerjoin(m.Episode, m.Episode.id == m.Detection.episode_id)
+        .outerjoin(m.Sighting, m.Sighting.id == func.coalesce(m.Thing.sighting_id, m.Episode.sighting_id))
         .outerjoin(m.Issue, m.Issue.id == m.Sighting.issue_id)
         .where(m.Flight.ref == flight_ref)
         .order_by(m.Detection.id)
     )
     return [
         {
-            "detection": each.ref, "thing": thing.ref, "frame": frame, "kind": each.kind, "score": round(each.score, 4),
+            "detection": each.ref, "thing": thing.ref if thing else None, "frame": frame, "kind": each.kind, "score": round(each.score, 4),
             "by": each.by, "lon": each.lon, "lat": each.lat, "ce90_m": each.ce90_m, "outline": each.outline,
             "area_m2": each.area_m2, "box": each.box, "facts": each.facts, "warnings": each.warnings,
-            "thing_state": thing.state, "frames": thing.frames, "clue": sighting.ref if sighting else None,
+            "thing_state": thing.state if thing else None, "frames": thing.frames if thing else 1, "episode": event,
+            "clue": sighting.ref if sighting else None,
             "clue_state": sighting.state if sighting else None, "issue": number,
         }
-        for each, thing, frame, sighting, number in look.session.execute(query)
+        for each, thing, frame, sighting, number, event in look.session.execute(query)
     ]  # fmt: skip

@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from patrol import models as m
 from patrol.actions import flights as deeds
+from patrol.actions.flights import pieces
 from patrol.errors import BadInput, Fault, Missing, PatrolError
 from patrol.queries import flights as ask
 from patrol.queries import sky
@@ -175,10 +176,16 @@ def draw_flight(
         areas=[{**area, "name": names.get(area["area"], area["area"])} for area in of_round["coverage"]],
         unflyable=_unflyable(look, row["round"]), map_facts=_map_facts(look, row, of_round), issues=row["issues"],
         may=look.actor.has("office", "office_head"), taking=row["state"] in ("planned", "receiving"),
-        large_bytes=LARGE_BYTES, schematic=look.place.schematic,
+        large_bytes=LARGE_BYTES, schematic=look.place.schematic, waiting_uploads=_half(look, ref),
         crumbs=[{"zh": "航次", "href": "/desk/flights"}, {"zh": f"第{row['round']}轮", "href": f"/desk/rounds/{row['round']}"},
                 {"zh": _line(row)["at"] or "航次"}],
     )  # fmt: skip
+
+
+def _half(look: Work, ref: str) -> list[dict[str, Any]]:
+    """Files that came in part, with how much of each is here."""
+    rows = look.session.scalars(select(m.Upload).join(m.Flight).where(m.Flight.ref == ref, m.Upload.state == "open"))
+    return [{"name": row.name, "percent": int(100 * pieces.offset_of(station(), row) / row.bytes)} for row in rows]
 
 
 def _card(frame: dict[str, Any]) -> dict[str, Any]:
@@ -204,6 +211,8 @@ def _map_facts(look: Work, flight: dict[str, Any], of_round: dict[str, Any]) -> 
     drawn = [one for one in flight["frames"] if one["footprint"] is not None and one["state"] == "read"][:MOST_DRAWN]
     things: dict[str, dict[str, Any]] = {}
     for each in ask.detections(look, flight["flight"]):
+        if each["thing"] is None:
+            continue  # of a fishing event, which has a banner of its own
         best = things.get(each["thing"])
         if best is None or each["score"] > best["score"]:
             things[each["thing"]] = each

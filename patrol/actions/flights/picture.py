@@ -9,8 +9,8 @@ from sqlalchemy import select
 
 from geodata.errors import GeoError
 from patrol import models as m
+from patrol.actions import blurring
 from patrol.errors import BadInput, Fault, Missing
-from patrol.gateways import pictures
 from patrol.station import Station, Work
 
 if TYPE_CHECKING:
@@ -40,8 +40,7 @@ def picture(
     if frame.kind == "photo":
         if view != "auto":
             raise BadInput(Fault("/view", "unknown_view", "普通照片没有波段，view 只能是 auto。"))
-        data = station.store.get(frame.sha256)
-        return pictures.rendition(data, side_px, max_bytes=len(data) + 1, max_pixels=200_000_000)
+        return blurring.shown(station, frame.sha256, side_px)
     from geodata.bands.preview import preview
 
     try:
