@@ -28,6 +28,7 @@ from geodata.bands.grid import Grid, frame_at, pixel_areas_m2
 from geodata.bands.plan import Plan, bind
 from geodata.bands.raster import Held, Source, open_raster
 from geodata.bands.ruleset import RuleSet, read_rules
+from geodata.bands.shore import to_bank
 from geodata.bands.stack import Stack
 from geodata.bands.stream import Cancelled, Filled, Stream, Window
 from geodata.bands.water import Zone, zone_by_index, zone_of_place
@@ -154,7 +155,8 @@ class _Job:
             if plan.relative and not np.isfinite(background.median).all():
                 self.warnings.append("水面太小或没有数据，比对不了周围水色，只用了不依赖它的规则。")
             found, water, judged = self._pass(plan, zone.spans, background, area_m2)
-            detections = tuple(describe(found, plan, self.rules, source.grid, frame, zone.spans, pixel_m))
+            described = describe(found, plan, self.rules, source.grid, frame, zone.spans, pixel_m)
+            detections = to_bank(described, {row.name: row for row in plan.rows}, zone.shore, frame)
         if judged == 0:
             self._nothing_judged(zone, plan)
         return Recognised(

@@ -86,7 +86,10 @@ class ObjectTerm:
 
 @dataclass(frozen=True)
 class Row:
-    """One way to see one kind; areas in m², `join_m` is how far apart pixels of one object may lie."""
+    """One way to see one kind; areas in m², `join_m` is how far apart pixels of one object may lie.
+
+    `to_bank_m`: an object of open water reaches the bank across so much of the strip along it.
+    """
 
     name: str
     kind: str
@@ -99,6 +102,7 @@ class Row:
     join_m: float
     otherwise: str
     instead_of: str
+    to_bank_m: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -279,7 +283,7 @@ class _Reading:
         self.strangers(
             body,
             ("name", "kind", "where", "terms", "unless", "object", "min_area_m2", "max_area_m2", "join_m",
-             "otherwise", "instead_of"),
+             "otherwise", "instead_of", "to_bank_m"),
             f"{where} 的 ",
         )  # fmt: skip
         kind = body.get("kind")
@@ -301,6 +305,7 @@ class _Reading:
             tuple(self.object_terms(body.get("object", []), where, indices)),
             least, most, self.number(body, "join_m", 0.0, 0.0, 50.0, f"{where} 的 join_m"),
             str(body.get("otherwise", "")), str(body.get("instead_of", "")),
+            self.number(body, "to_bank_m", 0.0, 0.0, 50.0, f"{where} 的 to_bank_m"),
         )  # fmt: skip
 
     def terms(self, table: Any, where: str, indices: Mapping[str, Index], wanted: bool) -> list[Term]:

@@ -32,10 +32,14 @@ BRIGHT = 2.5
 
 @dataclass(frozen=True)
 class Zone:
-    """`spans` of water and bank; `found`: the water was found in the picture, no place told it."""
+    """`spans` of water and bank; `found`: the water was found in the picture, no place told it.
+
+    `shore`: the water that is not open (shapely, WGS-84), None where only the picture tells the water.
+    """
 
     spans: Spans
     found: bool
+    shore: Any = None
 
 
 def zone_of_place(water: Any, grid: Grid, height_px: int, width_px: int, bank_m: float, shore_m: float = 0.0) -> Zone:
@@ -54,8 +58,11 @@ def zone_of_place(water: Any, grid: Grid, height_px: int, width_px: int, bank_m:
         shore = shapely.intersection(shore, seen)  # where the picture ends there is no bank
     bank = shapely.union(shapely.buffer(metres, bank_m), metres) if bank_m > 0 else metres
     away = shapely.difference(metres, shapely.buffer(shore, shore_m)) if shore_m > 0 else metres
-    near, wide, far = (shapely.transform(shape, frame.inverse, interleaved=False) for shape in (metres, bank, away))
-    return Zone(spans_of_polygons(near, wide, grid, height_px, width_px, far), found=False)
+    strip = shapely.difference(metres, away) if shore_m > 0 else shapely.Polygon()
+    near, wide, far, by = (
+        shapely.transform(shape, frame.inverse, interleaved=False) for shape in (metres, bank, away, strip)
+    )
+    return Zone(spans_of_polygons(near, wide, grid, height_px, width_px, far), found=False, shore=by)
 
 
 def _seen(grid: Grid, height_px: int, width_px: int, frame: LocalXY, bank_m: float) -> Any:
