@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import click
 
 from geodata.errors import GeoError
-from patrol.cli import days, detect, doctor, flights, ground, people, running, safe, sealing
+from patrol.cli import days, detect, dji, doctor, effect, flights, ground, people, recognise, running, safe, sealing
 from patrol.cli.words import in_chinese, on_crash
 from patrol.errors import Misconfigured, PatrolError
 
@@ -28,8 +28,8 @@ def cli() -> None:
 for command in (
     running.serve, running.worker, running.demo, running.migrate, running.tick, doctor.doctor,
     people.token, people.user, days.calendar, sealing.keys, ground.place, ground.locate,
-    detect.detect, detect.models,
-    safe.trail, safe.backup, safe.restore, flights.flight,
+    detect.detect, detect.models, effect.effect,
+    safe.trail, safe.backup, safe.restore, flights.flight, recognise.recognise, dji.dji,
 ):  # fmt: skip
     cli.add_command(command)
 
