@@ -9,11 +9,13 @@ from typing import Any
 from sqlalchemy import select
 
 from patrol import models as m
+from patrol.queries import episodes
 from patrol.queries.flights import overdue
 from patrol.queries.words import on_river, shown
 from patrol.rules.calendar import SHANGHAI
 from patrol.station import Work
 
+MOST_UNANSWERED = 5
 LIVE_HOURS = 12  # an older live frame is no news
 
 
@@ -28,17 +30,11 @@ def rounds_due(look: Work) -> list[dict[str, Any]]:
 
 
 def unanswered(look: Work) -> list[dict[str, Any]]:
-    """Fishing events that were warned of and that nobody has acknowledged, newest first."""
-    query = select(m.Episode, m.Sighting.ref).outerjoin(m.Sighting, m.Sighting.id == m.Episode.sighting_id)
-    query = query.where(m.Episode.warned_at.is_not(None), m.Episode.acknowledged_at.is_(None))
-    found = []
-    for episode, clue in look.session.execute(query.order_by(m.Episode.id.desc()).limit(5)):
-        found.append({
-            "episode": episode.ref, "zone": episode.zone, "frames": episode.frames, "clue": clue,
-            "warned_at": shown(episode.warned_at), "age_s": _age_s(look, episode.warned_at),
-            "place": on_river(look, episode.lon, episode.lat),
-        })  # fmt: skip
-    return found
+    """Fishing events in scope that were warned of and that nobody has acknowledged, newest first."""
+    return [
+        {**row, "place": on_river(look, row["lon"], row["lat"]), "age_s": _age_s(look, datetime.fromisoformat(row["warned_at"]))}
+        for row in episodes.listing(look, only_open=True)[:MOST_UNANSWERED]
+    ]
 
 
 def latest_live(look: Work) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ forms.start();
 strip.start();
 compare.start();
 if (document.body.classList.contains("desk")) keys.start();
+if (document.querySelector("[data-live-strip], [data-ago]")) import("./sky-live.js");
 
 document.addEventListener("click", async (event) => {
   const copy = event.target.closest("[data-copy]");
