@@ -14,7 +14,7 @@ from patrol.actions.handle.mechanism import in_scope as issue_in_scope
 from patrol.actions.siting import Near
 from patrol.errors import BadInput, Fault, Missing, Refused, WrongStep
 from patrol.rules import rights
-from patrol.rules.lifecycle import DISCARD_REASONS, OPEN
+from patrol.rules.lifecycle import DISCARD_REASONS, FALSE_REASONS, OPEN
 from patrol.rules.problems import PROBLEMS
 from patrol.station import Work
 
@@ -106,7 +106,7 @@ def discard(work: Work, ref: str, reason: str, words: str = "") -> Settled:
     stop_review(work, sighting)
     episodes.reviewed(work, sighting)
     work.tell("clue_discarded", subject=f"clue:{sighting.id}", reason=reason, words=words, kind=sighting.kind)
-    if reason in ("false_detection", "glint_or_shadow", "not_a_problem"):
+    if reason in FALSE_REASONS:
         remember_sighting(work, sighting)
     return Settled(sighting, None, False)
 

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from patrol import models as m
-from patrol.actions import clocks, photos, siting
+from patrol.actions import clocks, photos, siting, trust
 from patrol.actions.photos import Shot
 from patrol.errors import BadInput, Fault
 from patrol.gateways import identity
@@ -73,6 +73,8 @@ def report(work: Work, draft: Draft) -> Outcome:
         raise BadInput(Fault("/position", "out_of_area", "位置不在本河段：无人机线索要落在河段 500 米以内。"))
     work.only_one(f"join:{draft.kind}")
     sighting = _kept(work, draft, place)
+    if machine:
+        sighting.trust = trust.measured(work, draft.channel, sighting.person_id, draft.kind)
     code = None
     if draft.channel in ("tip", "hotline"):
         code = identity.receipt_code(work.keys.receipt, draft.client_id)
@@ -85,7 +87,7 @@ def report(work: Work, draft: Draft) -> Outcome:
         sighting.state, sighting.why = "discarded", "false_spot"
         work.tell("clue_discarded", subject=f"clue:{sighting.id}", why="false_spot", kind=draft.kind)
         return Outcome(sighting, None, False, False, code)
-    why = _waits(draft, place, machine, kind.confirm_score)
+    why = _waits(draft, place, trust.worth(sighting) if machine else None, kind.confirm_score)
     found = _match(work, sighting, place) if not why else None
     if found and found.verdict == "relapse":
         why, sighting.relapse_of = "relapse", found.issue.id
@@ -227,8 +229,9 @@ def _seal(work: Work, sighting: m.Sighting, draft: Draft) -> None:
         sighting.callback_sealed = identity.seal(work.keys.operator, str(contact["phone"]).encode())
 
 
-def _waits(draft: Draft, place: siting.Site | None, machine: bool, confirm_score: float) -> str:
-    if machine and (draft.score is None or draft.score < confirm_score):
+def _waits(draft: Draft, place: siting.Site | None, worth: float | None, confirm_score: float) -> str:
+    """Why a sighting waits; `worth` is a machine's score as far as it is trusted here, None of a person's report."""
+    if worth is not None and worth < confirm_score:
         return "fishing" if draft.kind == "illegal_fishing" else "unsure"
     if draft.hold:
         return draft.hold
@@ -271,6 +274,7 @@ def _wait(work: Work, sighting: m.Sighting, why: str) -> None:
     event = "fishing_clue" if why == "fishing" else "relapse_waits" if why == "relapse" else "clue_waits"
     facts: dict[str, Any] = {
         "sighting": sighting.id, "ref": sighting.ref, "kind": sighting.kind, "why": why, "score": sighting.score,
+        "trust": sighting.trust,
         "chainage_m": sighting.chainage_m, "bank": sighting.bank, "at": work.now.isoformat(),
     }  # fmt: skip
     work.tell(event, subject=f"clue:{sighting.id}", **facts)

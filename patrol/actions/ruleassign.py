@@ -7,6 +7,7 @@ from datetime import timedelta
 from sqlalchemy import func, select
 
 from patrol import models as m
+from patrol.actions import trust
 from patrol.actions.handle.case import similar_open
 from patrol.actions.handle.mechanism import act_by_rule
 from patrol.rules.lifecycle import STEPS
@@ -22,7 +23,7 @@ def assign_by_rule(work: Work, issue: m.Issue, sighting: m.Sighting) -> bool:
         least is None
         or issue.state != "reported"
         or sighting.channel not in MACHINE_CHANNELS
-        or (sighting.score or 0.0) < least
+        or trust.worth(sighting) < least
         or issue.lon is None
         or issue.lat is None
     ):

@@ -348,7 +348,7 @@ def sighting_row(work: Work, sighting: m.Sighting) -> dict[str, Any]:
         "state": sighting.state, "why": sighting.why, "kind": sighting.kind, "words": sighting.words,
         "place_words": sighting.place_words, "position": position, "outline": sighting.outline,
         "area_m2": sighting.area_m2, "chainage_m": sighting.chainage_m, "bank": sighting.bank, "grid": sighting.grid,
-        "score": sighting.score, "flight": sighting.flight, "frame": sighting.frame, "round": sighting.round_no,
+        "score": sighting.score, "trust": sighting.trust, "flight": sighting.flight, "frame": sighting.frame, "round": sighting.round_no,
         "warnings": sighting.warnings, "seen_at": shown(sighting.seen_at), "received_at": shown(sighting.received_at),
         "expires_at": shown(sighting.expires_at), "ellipse": sighting.ellipse,
         "sealed": sighting.identity_sealed is not None, "callback": sighting.callback_sealed is not None,

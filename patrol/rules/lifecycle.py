@@ -54,6 +54,8 @@ DISCARD_REASONS: dict[str, str] = {
     "already_handled": "已处理",
     "spam": "恶意或无关",
 }
+# reasons that say the machine was wrong, not that the thing was elsewhere or done
+FALSE_REASONS = frozenset({"false_detection", "glint_or_shadow", "not_a_problem"})
 SUSPEND_CONDITIONS: dict[str, str] = {
     "season": "汛期或季节原因",
     "works": "须配合工程施工",

@@ -96,6 +96,7 @@ def _clue_facts(row: dict[str, Any]) -> list[str]:
     return [
         f"{(row['seen_at'] or row['received_at'])[5:16].replace('T', ' ')} {'拍到' if row['score'] is not None else '报来'}",
         f"把握 {row['score']:.2f}" if row["score"] is not None else "",
+        f"此平台在本地的可信度 {row['trust']:.2f}" if row["trust"] is not None and row["trust"] < 1 else "",
         f"±{position['accuracy_m']:.0f} 米" if position.get("accuracy_m") else "",
         f"约 {row['area_m2']:.0f} 平方米" if row["area_m2"] else "",
         WHY_WAITS.get(row["why"], ""), f"疑似 {row['relapse_of']} 反弹" if row.get("relapse_of") else "",

@@ -65,7 +65,8 @@ def tell(work: Work, flight: m.Flight, thing: m.Thing, shot: Shot | None, *, ove
             return None
     if thing.state == "reported" and thing.sighting_id is not None:
         sighting = work.session.get(m.Sighting, thing.sighting_id)
-        sure = thing.score >= PROBLEMS[thing.kind].confirm_score
+        trusted = 1.0 if sighting is None or sighting.trust is None else sighting.trust
+        sure = thing.score * trusted >= PROBLEMS[thing.kind].confirm_score
         if sighting is not None and sighting.state == "waiting" and sighting.why == "unsure" and sure:
             _grown_sure(work, thing, sighting)
         return sighting
