@@ -25,6 +25,7 @@ from geodata.bands.background import Background, levels_of, measure
 from geodata.bands.components import Component, Labeller
 from geodata.bands.describe import Detection, describe
 from geodata.bands.grid import Grid, frame_at, pixel_areas_m2
+from geodata.bands.persist import persist
 from geodata.bands.plan import Plan, bind
 from geodata.bands.raster import Held, Source, open_raster
 from geodata.bands.ruleset import RuleSet, read_rules
@@ -37,7 +38,7 @@ from geodata.crs import LocalXY
 from geodata.errors import GeoError
 from geodata.place import Place
 
-__all__ = ["Cancelled", "Detection", "Recognised", "recognise", "recognise_stack"]
+__all__ = ["Cancelled", "Detection", "Recognised", "persist", "recognise", "recognise_stack"]
 
 ROOM = 4
 """A window has room for runs on one pixel in so many; more is noise, not objects."""
