@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from patrol.cli.answers import as_json, give, station
-from patrol.errors import Misconfigured, PatrolError
+from patrol.errors import Misconfigured, PatrolError, WrongStep
+
+try:
+    import fcntl
+except ImportError:  # Windows has none
+    fcntl = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
     from patrol.station import Station
+
+PRESENT = 0x646A69  # the advisory lock's number: "dji"
 
 
 @click.command()
@@ -24,7 +34,8 @@ def dji(state: bool, json_: bool) -> None:
     with station() as opened:
         if state:
             _show(opened, json_)
-        else:
+            return
+        with only_listener(opened):
             _listen(opened)
 
 
@@ -74,6 +85,31 @@ def _listen(opened: Station) -> None:
     click.echo(f"正在听 {to}：{'、'.join(sorted(gateways))}（按 Ctrl-C 停止）")
     Line(to, name, topics(gateways)).run(lambda topic, payload: djicloud.hear(ear, topic, payload), stop, idle)
     djimedia.note(ear)
+
+
+@contextmanager
+def only_listener(opened: Station) -> Iterator[None]:
+    """Two listeners of one installation would take the broker's session from each other for ever."""
+    from sqlalchemy import text
+
+    second = WrongStep("已经有一个 patrol dji 在听；一套巡护只开一个。", "dji_listening")
+    if not opened.settings.is_sqlite:
+        with opened.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            if not connection.scalar(text("SELECT pg_try_advisory_lock(:n)"), {"n": PRESENT}):
+                raise second
+            yield  # the server takes the lock back with this connection
+            connection.scalar(text("SELECT pg_advisory_unlock(:n)"), {"n": PRESENT})
+        return
+    descriptor = os.open(opened.settings.data / "dji.lock", os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+    try:
+        if fcntl is not None:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise second from None
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _show(opened: Station, json_: bool) -> None:

@@ -76,7 +76,6 @@ class Line:
         self._lock = threading.Lock()
         self._ended: OutOfReach | None = None
         self._stop = threading.Event()
-        self.connected = threading.Event()
         client = Client(
             CallbackAPIVersion.VERSION2, client_id=name, protocol=MQTTProtocolVersion.MQTTv5, manual_ack=True
         )
@@ -101,7 +100,7 @@ class Line:
     ) -> None:
         """Hand over what comes, `idle` in between. `handle` may raise OutOfReach: it is given the message again later.
 
-        Raises OutOfReach when another listener has taken this session over.
+        Raises OutOfReach when another listener has taken this session over, where the broker says so.
         """
         self._stop = stop
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho leaves it untyped
@@ -165,12 +164,11 @@ class Line:
         for (topic, _qos), reason in zip(self._topics, reasons, strict=False):
             if reason.is_failure:
                 log.error("not_subscribed", topic=topic, why=f"服务器不让订阅这个主题：{reason}。")
-        self.connected.set()
+        log.info("listening", broker=str(self._to), topics=len(self._topics))
 
     def _disconnected(
         self, client: Client, _: object, flags: DisconnectFlags, reason: ReasonCode, properties: Properties | None
     ) -> None:
-        self.connected.clear()
         if reason.value == TAKEN_OVER:
             self._ended = OutOfReach("另一个 patrol dji 接走了这个会话；一套巡护只开一个。", "dji_taken_over")
             client.disconnect()  # not to take it back in turn
