@@ -78,7 +78,7 @@ class Canvas:
 
     def shape(self, mask: Mask, row: int = 0, column: int = 0) -> Any:
         """The pixels of a mask, whose corner lies at a row and column, as a WGS-84 (multi)polygon."""
-        corner = self.transform * Affine.translation(column, row)
+        corner = self.transform @ Affine.translation(column, row)
         parts = [
             shapely.geometry.shape(part)
             for part, _ in rasterio.features.shapes(mask.astype(np.uint8), mask=mask, transform=corner)

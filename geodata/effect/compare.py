@@ -28,7 +28,7 @@ from geodata.effect.verdict import LEAST_SEEN, WORDS, Judged, Verdict, judge, un
 from geodata.errors import GeoError
 
 MOST_PX = 4_000_000
-AROUND_M = 30.0
+AROUND_M = 50.0
 """Ground beyond an outline that is looked at, to register by and to compare with."""
 LEAST_R2 = 0.4
 FAIR_PX = 0.5
@@ -199,11 +199,12 @@ def _compared(
     light = normalise(a[0], b[0], steady)
     after = light.undo(b[0])
     remarks = list(base["warnings"])
+    steady_light = light.fitted and float(np.median(light.r2)) >= LEAST_R2
     if fit.turned_over:
         remarks.append(("turned", "两期画面互相倒转了 180°，其中一张可能被看图软件转过；已按画面内容对齐。"))
     if fit.residual_px > FAIR_PX:
         remarks.append(("registration-coarse", f"配准残差 {fit.residual_px:.1f} 像素，偏大；小目标的面积只作参考。"))
-    if not light.fitted or float(np.median(light.r2)) < LEAST_R2:
+    if not steady_light:
         remarks.append(("light-uncertain", "两期的光照关系不稳定，指数的比较只作参考。"))
     shown = pair(a[0], after, (a[1], b[1]), base["bands"], canvas)
     floor = np.maximum(np.array([np.quantile(band[a[1]], 0.99) for band in a[0]]) * 0.03, 1e-6).astype(np.float32)
@@ -214,16 +215,18 @@ def _compared(
     base["seen_share"] = share = float(seen[inside].mean())
     if share < LEAST_SEEN:
         return _from(unseen("outside", f"后一期只看到轮廓的 {share:.0%}"), base)
-    if surroundings(inside, seen, canvas.gsd_m, land)[1].sum() < 60:
+    around = surroundings(inside, seen, canvas.gsd_m, land)
+    if around[1].sum() < 60:
         return _from(unseen("outside", "轮廓周围没有可以比较的画面"), base)
-    found = measure(earlier, later, inside, seen, canvas.gsd_m, fit.residual_px, land)
+    found = measure(earlier, later, inside, seen, around, fit.residual_px)
     pixel_m2 = canvas.gsd_m**2
     base |= {
         "area_before_m2": float(found.before.sum()) * pixel_m2, "area_after_m2": float(found.after.sum()) * pixel_m2,
         "ratio": found.ratio, "interval": found.interval, "index_before": found.index_before,
         "index_after": found.index_after, "index_mad": found.index_mad,
     }  # fmt: skip
-    return _from(judge(found, seen_again), base)
+    sure = steady_light and fit.residual_px <= 2 * FAIR_PX
+    return _from(judge(found, seen_again, sure), base)
 
 
 def _anywhere(earlier: F32, later: F32, seen: Mask, canvas: Canvas, base: dict[str, Any]) -> Effect:

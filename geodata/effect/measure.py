@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 
 from geodata.effect.canvas import F32, Array, Mask
 
+SAME = 0.08
+"""Only a shadow changes all bands as evenly as this; what lies under a thing has another colour than the thing."""
 GROUPS = 3
 ODD = 0.99
 """A pixel farther from its surroundings than this share of them is odd."""
@@ -25,6 +27,8 @@ LEAST_PIXELS = 12
 DIMMED, LIT = math.log(0.62), math.log(1.6)
 EVEN = 0.22
 """Cloud and shadow change all bands by nearly the same factor: within this, in logarithms."""
+SEPARATE = 0.4
+"""The outline must hold this much more of the problem's look than the ring does."""
 SHUFFLES = 400
 
 
@@ -35,7 +39,7 @@ class Measured:
     `interval`: 90 % of after / before by area, from resampled blocks. `index_mad`: scatter of the surroundings
     on the index. `odd_share`: of the outline, later pixels that are neither problem nor surroundings.
     `veiled_share`: of the outline, later pixels under cloud, glint or shadow. `light`: the largest local change
-    of light in logarithms. `visible`: whether the earlier picture shows anything inside at all.
+    of light in logarithms. `visible`: whether the earlier picture shows anything inside at all. `pixels`: of the outline.
     """
 
     before: Mask = field(repr=False)
@@ -49,6 +53,7 @@ class Measured:
     veiled_share: float
     light: float
     visible: bool
+    pixels: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,13 +89,14 @@ def surroundings(outline: Mask, seen: Mask, gsd_m: float, land: Mask | None = No
 
 
 def measure(
-    before: F32, after: F32, outline: Mask, seen: Mask, gsd_m: float, residual_px: float, land: Mask | None = None
+    before: F32, after: F32, outline: Mask, seen: Mask, around: tuple[Mask, Mask], residual_px: float
 ) -> Measured:
     """Compare the two rounds (bands as logarithms, registered, in one light) inside an outline.
 
-    `outline`, `seen`: (h, w); `seen` where both are valid. The ring must hold some seen pixels.
+    `outline`, `seen`: (h, w); `seen` where both are valid. `around`: zone and ring of `surroundings`, the ring
+    with some seen pixels in it.
     """
-    zone, ring = surroundings(outline, seen, gsd_m, land)
+    zone, ring = around
     width_px = float(np.clip(0.07 * math.sqrt(outline.sum()), 0.8, 8.0))
     first, second = (_smooth(part, seen, width_px) for part in (before, after))
     local = np.median((second - first)[:, ring], axis=1)
@@ -107,7 +113,10 @@ def measure(
     if not visible:
         core = in_outline
     problem = _group(a[core])
-    is_a, is_b = (_belongs(part, usual, groups, problem, odd) for part, usual in ((a, usual_a), (b, usual_b)))
+    floor = 0.5 * odd if visible else 0.0
+    is_a, is_b = (_belongs(part, usual, groups, problem, floor, odd) for part, usual in ((a, usual_a), (b, usual_b)))
+    if not visible:  # nothing odd inside, but it may still be a thing of its own among mixed surroundings
+        visible = float(is_a[in_outline].mean()) - float(is_a[in_ring].mean()) >= SEPARATE
     veil = _veil(a, b, usual_b, odd, is_b, in_ring)
     index_a, index_b, mad = _index(a, b, core, in_ring, groups, problem)
     masks = []
@@ -130,6 +139,7 @@ def measure(
         float((veil & in_outline).sum()) / inside,
         float(np.abs(local).max()),
         visible,
+        int(in_outline.sum()),
     )
 
 
@@ -162,11 +172,13 @@ def _group(values: Array) -> _Group:
     return _Group(middle, np.linalg.inv(spread), float(np.linalg.slogdet(spread)[1]))
 
 
-def _belongs(values: Array, usual: Array, groups: list[_Group], problem: _Group, odd: float) -> NDArray[np.bool_]:
+def _belongs(
+    values: Array, usual: Array, groups: list[_Group], problem: _Group, floor: float, odd: float
+) -> NDArray[np.bool_]:
     """Pixels nearer to the problem than to any group around, by likelihood, and odd enough to be no chance."""
     around = np.min([group.distance(values) + group.log_det for group in groups], axis=0)
     own = problem.distance(values)
-    return np.asarray((own + problem.log_det < around) & (usual > 0.5 * odd) & (own < 6.0 * odd))
+    return np.asarray((own + problem.log_det < around) & (usual >= floor) & (own < 6.0 * odd))
 
 
 def _veil(
@@ -178,7 +190,11 @@ def _veil(
     strange = (usual > odd) & ~problem
     # what was cleared is dark as well, but as dark as its surroundings; a shadow is darker than they are
     darkest = float(np.quantile(after[ring].mean(axis=1), 0.01)) - 0.15
-    dimmed = (change.max(axis=1) < 0) & (change.mean(axis=1) < DIMMED) & (after.mean(axis=1) < darkest)
+    dimmed = (
+        (change.max(axis=1) < 0)
+        & (change.mean(axis=1) < DIMMED)
+        & ((after.mean(axis=1) < darkest) | (usual > 3.0 * odd) | (change.std(axis=1) < SAME))
+    )
     top = np.quantile(before, 0.98, axis=0)
     white = (after > top + 0.1).all(axis=1) & (change.mean(axis=1) > LIT)
     return np.asarray(strange & ((dimmed & even) | white))

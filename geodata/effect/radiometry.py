@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from geodata.effect.canvas import F32, Mask
 
-SAMPLE = 40_000
+SAMPLE = 15_000
 KEPT = 0.6
 """The share of land that is taken to be unchanged while the line is fitted."""
 LEAST_PIXELS = 400

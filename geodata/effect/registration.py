@@ -7,6 +7,7 @@ say how good the fit is. What cannot be registered is refused, because everythin
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +21,8 @@ from geodata.errors import GeoError
 COARSE_PX = 640
 LEAST_AGREEMENT = 0.1
 """Correlation of the two coarse pictures below which tiles are not even tried; whether it is right they tell."""
+CLEAR, GOOD_PX = 0.6, 0.5
+"""Above this correlation, and below this residual, no other way is tried."""
 TILE_PX, REACH_PX = 48, 14
 """Half a tile's side grown by how far it may have to move."""
 LEAST_MATCH = 0.5
@@ -63,11 +66,41 @@ def register(before: F32, after: F32, still_before: Mask, still_after: Mask, rea
     """
     if still_before.mean() < 0.02 or still_after.mean() < 0.02:
         raise _refused("画面里岸上不动的地物太少")
-    coarse, agreement = _coarse(before, after, still_before, still_after, reach_px)
-    if agreement < LEAST_AGREEMENT:
-        raise _refused("两期画面对不上，没有足够的共同地物")
-    grey = [_even(part, mask) for part, mask in ((before, still_before), (after, still_after))]
-    return _fine(grey[0], grey[1], still_before, still_after, coarse)
+    views = [(_dimmed(before), _dimmed(after)), (_edges(before), _edges(after))]
+    starts: list[tuple[float, Array]] = []
+    for a, b in views:
+        coarse, agreement = _coarse(a, b, still_before, still_after, reach_px)
+        starts.append((agreement, coarse))
+        if agreement > CLEAR:
+            break
+    starts.sort(key=lambda start: -start[0])
+    best, why = None, _refused("两期画面对不上，没有足够的共同地物")
+    for agreement, coarse in starts:
+        for a, b in views:
+            if agreement < LEAST_AGREEMENT or (best is not None and best.residual_px <= GOOD_PX):
+                break
+            try:
+                found = _fine(_even(a, still_before), _even(b, still_after), still_before, still_after, coarse)
+            except GeoError as error:
+                why = error
+                continue
+            best = found if best is None or found.residual_px < best.residual_px else best
+    if best is None:
+        raise why
+    return best
+
+
+def _dimmed(grey: F32) -> F32:
+    """Logarithms, so that shade is a step like any other."""
+    floor = max(0.03 * float(np.quantile(grey, 0.99)), 1e-6)
+    return np.asarray(np.log(np.maximum(grey, 0) + floor), dtype=np.float32)
+
+
+def _edges(grey: F32) -> F32:
+    """How steep brightness is, whichever way: a field that was mown and one that was not share their border."""
+    smooth = cv2.GaussianBlur(_dimmed(grey), (0, 0), 1.5)
+    slopes = cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)
+    return np.asarray(np.hypot(*slopes), dtype=np.float32)
 
 
 def _refused(why: str) -> GeoError:
@@ -105,7 +138,7 @@ def _coarse(a: F32, b: F32, still_a: Mask, still_b: Mask, reach_px: float) -> tu
             continue
         if score > agreement:
             best, agreement = found, score
-        if agreement > 0.6:
+        if agreement > 0.45:
             break
     grown = np.array([size[0] / a.shape[1], size[1] / a.shape[0], 1.0])
     return np.diag(1 / grown) @ best @ np.diag(grown), agreement
@@ -117,15 +150,16 @@ def _shift(matrix: Array, size: tuple[int, int]) -> Array:
     return np.asarray(moved[:2] / moved[2] - middle[:2])
 
 
-def _starts(a: F32, b: F32, reach_px: float) -> list[Array]:
-    starts: list[Array] = []
-    window = cv2.createHanningWindow((a.shape[1], a.shape[0]), cv2.CV_32F)
-    (dx, dy), _ = cv2.phaseCorrelate(a.astype(np.float64), b.astype(np.float64), window.astype(np.float64))
+def _starts(a: F32, b: F32, reach_px: float) -> Iterator[Array]:
+    """Cheap ones first: the next is only made when those before did not serve."""
+    window = cv2.createHanningWindow((a.shape[1], a.shape[0]), cv2.CV_64F)
+    (dx, dy), _ = cv2.phaseCorrelate(a.astype(np.float64), b.astype(np.float64), window)
     if math.hypot(dx, dy) <= reach_px + 2:
-        starts.append(np.array([[1.0, 0.0, dx], [0.0, 1.0, dy], [0.0, 0.0, 1.0]]))
-    starts.append(np.eye(3))
+        yield np.array([[1.0, 0.0, dx], [0.0, 1.0, dy], [0.0, 0.0, 1.0]])
+    yield np.eye(3)
     points = _by_points(a, b)
-    return [*starts, points] if points is not None else starts
+    if points is not None:
+        yield points
 
 
 def _by_points(a: F32, b: F32) -> Array | None:

@@ -20,8 +20,10 @@ LEAST_SEEN = 0.9
 MOST_VEILED = 0.1
 MOST_LIGHT = 0.6
 """Local change of light, in logarithms, beyond which the place lies under cloud or shadow in one round."""
-GONE, BACK_MADS, FLOOR_INDEX = 0.2, 2.0, 0.15
+GONE, BACK_MADS, FLOOR_INDEX = 0.2, 2.0, 0.25
 LESS, MORE = 0.8, 1.25
+SMALL_PX, SMALL_LESS, SMALL_MORE = 48, 0.45, 1.8
+"""Of a few pixels, mixed borders are most: only large changes of their area mean anything."""
 MOST_ODD = 0.15
 
 
@@ -35,8 +37,10 @@ class Judged:
     tests: dict[str, bool]
 
 
-def judge(measured: Measured, seen_again: bool | None) -> Judged:
-    """A verdict and its reason. `seen_again`: whether the last round detected this class here, None when unknown."""
+def judge(measured: Measured, seen_again: bool | None, sure: bool = True) -> Judged:
+    """A verdict and its reason. `seen_again`: whether the last round detected this class here, None when unknown;
+    `sure`: whether registration and light are good enough to call anything resolved.
+    """
     tests = {
         "area": measured.ratio <= GONE,
         # below 0 is away from the problem; whether that is something else is the third test's question
@@ -50,14 +54,17 @@ def judge(measured: Measured, seen_again: bool | None) -> Judged:
     if not measured.visible:
         return _faint(measured, tests)
     low, high = measured.interval
+    less, more = (SMALL_LESS, SMALL_MORE) if measured.pixels < SMALL_PX else (LESS, MORE)
     change = f"面积是原来的 {measured.ratio:.0%}（90% 区间 {low:.0%}–{high:.0%}）"
+    if all(tests.values()) and not sure:
+        return Judged("reduced", "unsure", f"{change}，但两期的位置或光照对得不好，不能判为已消除。", tests)
     if all(tests.values()):
         return Judged("resolved", "", f"{change}，颜色回到周围水平，轮廓内没有再发现异常。", tests)
-    if measured.ratio >= MORE and low > 1.0:
+    if measured.ratio >= more and low > 1.0:
         return Judged("worse", "", f"{change}。", tests)
     if measured.ratio <= GONE and measured.odd_share > MOST_ODD:
         return Judged("reduced", "other", f"{change}，但轮廓内有与原来不同的异常，需到现场看。", tests)
-    if measured.ratio <= LESS and high < 1.0:
+    if measured.ratio <= less and high < 1.0:
         left = (
             ""
             if measured.ratio > GONE
