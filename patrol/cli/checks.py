@@ -20,6 +20,7 @@ from geodata.errors import GeoError
 from geodata.place_check import check as examine_place
 from patrol import models as m
 from patrol.cli.answers import nothing_there, revisions
+from patrol.cli.dji import asked
 from patrol.errors import PatrolError
 from patrol.gateways import paper_fonts, pictures
 from patrol.gateways.photostore import open_store
@@ -199,6 +200,18 @@ def _broker(settings: Settings) -> tuple[State, str]:
         return "fail", "PATROL_BROKER_URL 要写成 amqp://… 或 redis://…，单机用 memory://。"
     with socket.create_connection((parts.hostname, port), WAIT_S):
         return "ok", f"{parts.scheme}://{parts.hostname}:{port} 接得通。"
+
+
+@_check("dji", "大疆上云")
+def _dji(settings: Settings) -> tuple[State, str]:
+    if not settings.dji_broker:
+        return "ok", "没有接（默认）。"
+    to, gateways, folder = asked(settings)
+    with socket.create_connection((to.host, to.port), WAIT_S):
+        pass
+    if folder is None:
+        return "warn", f"{to} 接得通；没有设 PATROL_DJI_MEDIA，照片只登记不取。"
+    return "ok", f"{to} 接得通，听 {len(gateways)} 台，媒体在 {folder}。"
 
 
 @_check("port", "网页端口")

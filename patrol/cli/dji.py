@@ -21,6 +21,8 @@ except ImportError:  # Windows has none
     fcntl = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
+    from patrol.gateways.djiline import Address
+    from patrol.settings import Settings
     from patrol.station import Station
 
 PRESENT = 0x646A69  # the advisory lock's number: "dji"
@@ -47,21 +49,11 @@ def _listen(opened: Station) -> None:
     from sqlalchemy.exc import SQLAlchemyError
 
     from patrol.actions import djicloud, djimedia
-    from patrol.gateways.djicloud import SERIAL, topics
-    from patrol.gateways.djiline import Line, address
+    from patrol.gateways.djicloud import topics
+    from patrol.gateways.djiline import Line
 
-    settings, log = opened.settings, structlog.get_logger("patrol.dji")
-    if not settings.dji_broker:
-        raise Misconfigured("没有设 PATROL_DJI_BROKER，大疆上云 API 默认不接；要接见 docs/operate.md。", "dji_off")
-    to = address(settings.dji_broker)
-    gateways = frozenset(each.strip() for each in settings.dji_gateways.split(",") if each.strip())
-    if not gateways or any(not SERIAL.fullmatch(each) for each in gateways):
-        raise Misconfigured(
-            "PATROL_DJI_GATEWAYS 要列出机场或遥控器的序列号，逗号分隔；不列出的一概不听。", "dji_gateways"
-        )
-    folder = Path(settings.dji_media) if settings.dji_media else None
-    if folder is not None and not folder.is_dir():
-        raise Misconfigured(f"PATROL_DJI_MEDIA 指的文件夹 {folder} 没有。", "dji_media")
+    log = structlog.get_logger("patrol.dji")
+    to, gateways, folder = asked(opened.settings)
     ear, rounds = djicloud.Ear(opened, gateways), 0
 
     def idle() -> None:
@@ -85,6 +77,25 @@ def _listen(opened: Station) -> None:
     click.echo(f"正在听 {to}：{'、'.join(sorted(gateways))}（按 Ctrl-C 停止）")
     Line(to, name, topics(gateways)).run(lambda topic, payload: djicloud.hear(ear, topic, payload), stop, idle)
     djimedia.note(ear)
+
+
+def asked(settings: Settings) -> tuple[Address, frozenset[str], Path | None]:
+    """Broker, gateways and folder of the settings. Raises Misconfigured for what cannot work, and when it is off."""
+    from patrol.gateways.djicloud import SERIAL
+    from patrol.gateways.djiline import address
+
+    if not settings.dji_broker:
+        raise Misconfigured("没有设 PATROL_DJI_BROKER，大疆上云 API 默认不接；要接见 docs/operate.md。", "dji_off")
+    to = address(settings.dji_broker)
+    gateways = frozenset(each.strip() for each in settings.dji_gateways.split(",") if each.strip())
+    if not gateways or any(not SERIAL.fullmatch(each) for each in gateways):
+        raise Misconfigured(
+            "PATROL_DJI_GATEWAYS 要列出机场或遥控器的序列号，逗号分隔；不列出的一概不听。", "dji_gateways"
+        )
+    folder = Path(settings.dji_media) if settings.dji_media else None
+    if folder is not None and not folder.is_dir():
+        raise Misconfigured(f"PATROL_DJI_MEDIA 指的文件夹 {folder} 没有。", "dji_media")
+    return to, gateways, folder
 
 
 @contextmanager
