@@ -2,6 +2,9 @@
 
 The ground is one plane. What overlaps cannot show (an error all frames share) stays in the covariance, and a
 frame that cannot be tied to others is left as it was and named. It reads no file and changes no metadata.
+
+Proven on one real flight (11 frames straight down from 40 m, lawn, road and trees) and on generated ones; oblique
+frames, wrong positions and quarter turns only on generated or altered data, steep banks not at all.
 """
 
 from __future__ import annotations
@@ -29,6 +32,9 @@ COMMON_SHARE = 0.7
 same minutes, same mount. The rest, sqrt(1 - 0.7²) of 2 m, is 1.4 m along an axis."""
 OWN_SCALE = 0.02
 """Ground under one frame may lie so much, of the height, off the level common to all."""
+OWN_SLOPE, COMMON_SLOPE = 0.02, 0.03
+"""Rise per metre of the ground under one frame against the others', and of the whole; river banks are steeper, but
+a whole frame of bank is rare."""
 STEEPEST_TANGENT = 4.0
 """Matches seen flatter than this (76 degrees off the vertical) say little and err much."""
 LEAST_HEIGHT_M = 1.0
@@ -60,10 +66,9 @@ def framed(name: str, meta: FrameMeta, ground_z_m: float | None = None) -> Frame
 def adjust(frames: Sequence[Framed], ties: Sequence[Ties]) -> Adjustment:
     """Correct the poses of overlapping frames so that they agree on the ground they share.
 
-    Parameters: `frames`, at least those that `ties` index. Each gets a correction of east, north, yaw and
-    height, held by what its metadata may err; tilt is not corrected (on the real flight it gained nothing).
-    Turned pictures are found first, from the matches alone. Returns `Adjustment`; raises nothing: what
-    cannot be adjusted is in `left_out`. Source: Gauss-Newton on reweighted least squares, flat ground.
+    Parameters: `frames`, at least those that `ties` index. Each gets a correction of east, north, yaw,
+    height and slope, held by what its metadata may err. Turned pictures are found first, from the matches alone. Returns `Adjustment`; raises nothing: what
+    cannot be adjusted is in `left_out`. Source: Gauss-Newton on reweighted least squares, plane ground.
     """
     if not frames:
         return Adjustment((), (), (), (), None, None, None)
@@ -81,7 +86,7 @@ def adjust(frames: Sequence[Framed], ties: Sequence[Ties]) -> Adjustment:
             pair,
             (here[tie.first], here[tie.second]),
             np.array([frames[index].sigma.plane_m for index in (tie.first, tie.second)]),
-            own[[tie.first, tie.second], 2:],
+            own[[tie.first, tie.second], 2:4],
         )
         for tie, pair in zip(ties, rays, strict=True)
     ]
@@ -97,8 +102,9 @@ def adjust(frames: Sequence[Framed], ties: Sequence[Ties]) -> Adjustment:
         if len(link.first_m) >= LEAST_MATCHES:
             links.append(link)
             raw.append(stated)
-    solution = solve(places, links, own, shared)
-    reports, before, after = _reports(frames, places, links, raw, own, shared)
+    heights = np.array([frame.pose.height_m for frame in frames])
+    solution = solve(places, heights, links, own, shared)
+    reports, before, after = _reports(frames, places, heights, links, raw, own, shared)
     tied = {index for link in links for index in (link.first, link.second)}
     corrections = _corrections(frames, places, poses, turns.quarters, solution, links)
     left = [_why(frame.name, index, ties, turns.sure[index]) for index, frame in enumerate(frames) if index not in tied]
@@ -107,18 +113,20 @@ def adjust(frames: Sequence[Framed], ties: Sequence[Ties]) -> Adjustment:
 
 
 def _expected(frames: Sequence[Framed]) -> tuple[Array, Array]:
-    """Each frame's own 1 sigma (f, 4) of east, north, yaw, height, and its share in the common error (f, 4)."""
+    """Each frame's own 1 sigma (f, 6) of its correction, and its share in the common error (f, 6)."""
     own, shared = np.zeros((len(frames), PARTS)), np.zeros((len(frames), PARTS))
     rest = math.sqrt(1 - COMMON_SHARE**2)
     for index, frame in enumerate(frames):
         sigma, height_m = frame.sigma, frame.pose.height_m
         # A tilt that is not corrected for moves a frame's whole view, so its place must be free to answer.
-        tilt = math.radians(max(sigma.pitch_deg, sigma.roll_deg)) * height_m
-        plane, yaw = math.hypot(sigma.plane_m, tilt), math.radians(sigma.yaw_deg)
+        tilt = math.radians(max(sigma.pitch_deg, sigma.roll_deg))
+        plane, yaw = math.hypot(sigma.plane_m, tilt * height_m), math.radians(sigma.yaw_deg)
         height = sigma.height_m / height_m
-        own[index] = (rest * plane, rest * plane, rest * yaw, math.hypot(rest * height, OWN_SCALE))
+        slope = math.hypot(tilt, OWN_SLOPE)
+        own[index] = (rest * plane, rest * plane, rest * yaw, math.hypot(rest * height, OWN_SCALE), slope, slope)
         level = math.hypot(sigma.ground_m / height_m, sigma.focal)
-        shared[index] = np.array([plane, plane, yaw, math.hypot(height, level / COMMON_SHARE)]) * COMMON_SHARE
+        shared[index, :4] = np.array([plane, plane, yaw, math.hypot(height, level / COMMON_SHARE)]) * COMMON_SHARE
+        shared[index, 4:] = COMMON_SLOPE
     return own, shared
 
 
@@ -140,18 +148,26 @@ def _link(
 
 
 def _reports(
-    frames: Sequence[Framed], places: Array, links: Sequence[Link], raw: Sequence[Array], own: Array, shared: Array
+    frames: Sequence[Framed],
+    places: Array,
+    heights: Array,
+    links: Sequence[Link],
+    raw: Sequence[Array],
+    own: Array,
+    shared: Array,
 ) -> tuple[list[PairReport], tuple[float, float] | None, tuple[float, float] | None]:
     """Every pair before, and after by fits that did not see the matches they are judged on."""
     if not links:
         return [], None, None
     after = [np.full(len(link.slant), np.nan) for link in links]
     for fold in (0, 1):
-        fitted = solve(places, [_part(link, fold) for link in links], own, shared).corrections
+        fitted = solve(places, heights, [_part(link, fold) for link in links], own, shared).corrections
         for link, gaps in zip(links, after, strict=True):
             judged = _part(link, 1 - fold)
-            one = corrected(places[[link.first]], judged.first_m, fitted[[link.first]])
-            other = corrected(places[[link.second]], judged.second_m, fitted[[link.second]])
+            one, other = (
+                corrected(places[[end]], heights[[end]], offsets, fitted[[end]])
+                for end, offsets in ((judged.first, judged.first_m), (judged.second, judged.second_m))
+            )
             gaps[1 - fold :: 2] = np.linalg.norm(one - other, axis=1)
     reports = [
         PairReport(
@@ -190,7 +206,7 @@ def _corrections(
         against = alone @ block @ alone.T
         for at, index in enumerate(group):
             own = slice(at * PARTS, (at + 1) * PARTS)
-            east, north, yaw, scale = solution.corrections[index].tolist()
+            east, north, yaw, scale, *slope = solution.corrections[index].tolist()
             pose = poses[index]
             found.append(
                 Correction(
@@ -199,6 +215,7 @@ def _corrections(
                     north,
                     math.degrees(yaw),
                     scale * 100,
+                    (slope[0] * 100, slope[1] * 100),
                     quarters[index] * 90,
                     replace(
                         pose,
@@ -216,7 +233,7 @@ def _corrections(
 
 
 def _without_block_moves(places: Array, heights_m: Array) -> Array:
-    """Matrix (4f, 4f) that takes out of a group's errors what moves, turns or stretches all of it as one.
+    """Matrix (6f, 6f) that takes out of a group's errors what moves, turns or stretches all of it as one.
 
     Such an error carries the same ground along in every frame, so that frames do not disagree by it.
     """
@@ -229,7 +246,7 @@ def _without_block_moves(places: Array, heights_m: Array) -> Array:
     flat = moves.reshape(count * PARTS, 4)
     # An angle or a stretch weighs by how far it moves what a frame sees, at half its height from the middle.
     arm = (0.5 * heights_m) ** 2
-    weight = np.column_stack((np.ones(count), np.ones(count), arm, arm)).ravel()
+    weight = np.column_stack((np.ones((count, 2)), arm, arm, arm / 4, arm / 4)).ravel()
     return np.asarray(np.eye(len(flat)) - flat @ np.linalg.solve((flat.T * weight) @ flat, flat.T * weight))
 
 

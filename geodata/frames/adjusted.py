@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from geodata.frames.camera import Camera
-from geodata.frames.project import Pose, Sigma, ground_covariance, ground_points, to_lonlat
-from geodata.frames.solve import PARTS, slopes
+from geodata.frames.project import Pose, Sigma, footprint, ground_covariance, ground_points, to_lonlat
+from geodata.frames.solve import corrected, slopes
 
 Array = NDArray[np.float64]
 
@@ -33,9 +33,11 @@ class Framed:
 class Correction:
     """What a frame's stated pose lacks: metres, degrees clockwise, percent of its height over the ground.
 
-    `turned_deg`: how far the stored picture was turned clockwise, 0, 90, 180 or 270. `covariance` (4, 4) over
-    east (m), north (m), yaw (radians), height (share) says how far from the truth it may be; `relative`, how
-    far from agreeing with the other frames (an error that moves them all as one is not in it). `pose` is the corrected one, its origin at the place the file states.
+    `slope_percent`: by how much the ground seems to rise to the east and north, a camera's small tilt included.
+    `turned_deg`: how far the stored picture was turned clockwise, 0, 90, 180 or 270. `covariance` (6, 6) over
+    east, north (m), yaw (radians), height (share), slopes (rise per metre) says how far from the truth it may be; `relative`, how
+    far from agreeing with the other frames (an error that moves them all as one is not in it). `pose` is the corrected one, its origin at the place the file states; it leaves the slope out,
+    `Adjustment.ground` does not.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Correction:
     north_m: float
     yaw_deg: float
     height_percent: float
+    slope_percent: tuple[float, float]
     turned_deg: int
     pose: Pose
     covariance: Array
@@ -114,21 +117,45 @@ class Adjustment:
         correction = self.of(name)
         if correction is None:
             raise KeyError(name)
-        frame = next(frame for frame in self.frames if frame.name == name)
-        return _ground(frame, correction, pixels, self.spread_m if relative else None)
+        return _ground(self._frame(name), correction, pixels, self.spread_m if relative else None)
+
+    def outline(self, name: str) -> Array | None:
+        """Footprint (n, 2), lon and lat, counter-clockwise, of a frame; None when it was left out or sees no ground."""
+        correction = self.of(name)
+        if correction is None:
+            return None
+        frame = self._frame(name)
+        offsets = footprint(frame.camera, replace(correction.pose, east_m=0.0, north_m=0.0))
+        return None if offsets is None else _lonlat(frame, correction, offsets)
+
+    def _frame(self, name: str) -> Framed:
+        return next(frame for frame in self.frames if frame.name == name)
 
 
 def _ground(frame: Framed, correction: Correction, pixels: ArrayLike, spread_m: float | None) -> tuple[Array, Array]:
     """`spread_m` given: error against the other frames; None: against the earth."""
     plain = replace(correction.pose, east_m=0.0, north_m=0.0)
     offsets = ground_points(frame.camera, plain, pixels)
-    moves = slopes(offsets, np.zeros((len(offsets), PARTS)))
+    height = np.array([plain.height_m])
+    moves = slopes(height, offsets, _slope_only(correction))
     if spread_m is not None:
         covariances = moves @ correction.relative @ moves.transpose(0, 2, 1) + np.eye(2) * spread_m**2
     else:
-        # Tilt and relief are not corrected for; place, yaw, height, focal length and level are in the fit.
+        # Place, yaw, height, focal length and level are in the fit; of tilt only what bends the view.
         rest = replace(frame.sigma, plane_m=0.0, height_m=0.0, yaw_deg=0.0, focal=0.0, ground_m=0.0)
         covariances = moves @ correction.covariance @ moves.transpose(0, 2, 1)
         covariances = covariances + ground_covariance(frame.camera, plain, rest, pixels)
-    lonlat = to_lonlat(frame.lon, frame.lat, offsets + np.array([correction.east_m, correction.north_m]))
-    return lonlat, np.asarray(covariances)
+    return _lonlat(frame, correction, offsets), np.asarray(covariances)
+
+
+def _lonlat(frame: Framed, correction: Correction, offsets: Array) -> Array:
+    """Lon and lat (n, 2) of offsets (n, 2) as the corrected pose sees them on level ground."""
+    here = np.array([[correction.east_m, correction.north_m]])
+    bent = corrected(here, np.array([correction.pose.height_m]), offsets, _slope_only(correction))
+    return to_lonlat(frame.lon, frame.lat, bent)
+
+
+def _slope_only(correction: Correction) -> Array:
+    """The part of a correction that a pose cannot hold."""
+    east, north = correction.slope_percent
+    return np.array([[0.0, 0.0, 0.0, 0.0, east / 100, north / 100]])

@@ -76,6 +76,9 @@ def locate_together(
         place(pixel, Spot(*lonlat[index].tolist()), covariances[index], "pose") if point["method"] == "pose" else point
         for index, (pixel, point) in enumerate(zip(asked, answer["points"], strict=True))
     ]
+    ring = found.outline(this)
+    if ring is not None:
+        answer["footprint"] = {"type": "Polygon", "coordinates": [np.round(np.vstack((ring, ring[:1])), 9).tolist()]}
     return _told(answer, found, correction, this)
 
 
@@ -231,6 +234,7 @@ def _correction(each: Correction) -> dict[str, Any]:
             "north_m": each.north_m,
             "yaw_deg": each.yaw_deg,
             "height_percent": each.height_percent,
+            "slope_percent": [round(slope, 3) for slope in each.slope_percent],
             "turned_deg": each.turned_deg,
             "sigma_m": float(np.hypot(sigma[0], sigma[1]) / np.sqrt(2)),
             "relative_sigma_m": float(np.hypot(against[0], against[1]) / np.sqrt(2)),
