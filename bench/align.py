@@ -1,12 +1,13 @@
 """How the alignment of single-lens bands compares with the usual ways, on one real or generated exposure.
 
-Run: python bench/align.py FOLDER. Ours, a plain shift (phase correlation) and a full-size homography (ECC), taken
-in turn; best of three. Judged by displacement left, found by template search that none of the three uses. Figures
-are ratios and pixels of this run on this machine.
+Run: `python bench/align.py FOLDER`. Prints one JSON line a way: ours, a plain shift (phase correlation) and a full-size
+homography (ECC), taken in turn; best of three. Judged by displacement left, found by template search that none of the
+three uses. Figures are ratios and pixels of this run on this machine.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Callable
@@ -99,10 +100,13 @@ def main(folder: Path) -> None:
     best = {way: min(times) for way, times in spent.items()}
     for way in ways:
         left = np.concatenate(off[way])
-        print(
-            f"{way:11s} {np.median(left):5.2f} px median {np.percentile(left, 90):5.2f} p90 of {len(left)} patches, "
-            f"{best[way]:5.2f} CPU s for {len(signals) - 1} bands, {best[way] / best['homography']:4.2f} of homography"
-        )
+        facts = {
+            "bench": "align", "case": way, "ours": round(best["ours"], 3), "peer": round(best[way], 3),
+            "ratio": round(best[way] / best["ours"], 2), "unit": "CPU s", "n": len(signals) - 1,
+            "left_px_median": round(float(np.median(left)), 2), "left_px_p90": round(float(np.percentile(left, 90)), 2),
+            "patches": len(left),
+        }  # fmt: skip
+        print(json.dumps(facts))
 
 
 if __name__ == "__main__":

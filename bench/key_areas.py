@@ -1,6 +1,6 @@
 """Coverage of five key areas from 1,000 footprints, beside the plainest way: shrink, union, intersect.
 
-Run: `python bench/coverage.py`. Prints one JSON line a case. The peer answers only "seen at least once"; ours also
+Run: `python bench/key_areas.py`. Prints one JSON line a case. The peer answers only "seen at least once"; ours also
 says what is seen twice, the gaps and the reasons. Processor seconds of one thread are compared, which a busy
 machine stretches less than the wall clock. The goal is 0.2 s.
 """
@@ -92,7 +92,7 @@ def main() -> None:
     print(
         json.dumps(
             {
-                "bench": "coverage",
+                "bench": "key_areas",
                 "case": f"{COUNT} footprints, {len(wanted)} areas, seen twice and gaps",
                 "ours": round(cpu, 4),
                 "peer": round(peer_cpu, 4),
