@@ -30,7 +30,7 @@ GROUPS: dict[str, str] = {
     "unit": "责任单位群",
     "old_unit": "原责任单位群",
 }
-JOBS: frozenset[str] = frozenset({"print", "read_frame", "settle_flight"})
+JOBS: frozenset[str] = frozenset({"print", "read_frame", "settle_flight", "plan_effects", "reckon_effect"})
 # cards, with the title each carries
 CARDS: dict[str, str] = {
     "assignment": "问题交办单", "supervision": "整改督办单", "closure": "销号反馈单", "dismissal": "不予立案告知",
@@ -80,6 +80,8 @@ AUDIENCE: dict[str, tuple[Hear, ...]] = {
     "frame_received": (_READ,),
     "live_frame": (_READ_NOW,),
     "flight_read": (Hear(None, "settle_flight", job="settle_flight"),),
+    "flight_settled": (Hear(None, "plan_effects", job="plan_effects"),),
+    "effect_due": (Hear(None, "reckon_effect", job="reckon_effect"),),
     "errand_stuck": (Hear("office", "stuck"),),
     "anchored": (Hear("office", "anchor"),),
 }
@@ -93,8 +95,8 @@ QUIET: frozenset[str] = frozenset(
         "token_added", "token_revoked", "password_set", "signed_in", "signed_out", "delegated", "calendar_imported",
         "rated", "spot_remembered",
         "round_opened", "round_moved", "round_reckoned", "flight_opened", "flight_received", "flight_cancelled",
-        "flight_settled", "frame_parked", "thing_told", "thing_dismissed", "thing_merged", "unflyable_noted",
-        "episode_acknowledged", "drone_known", "media_lost",
+        "frame_parked", "thing_told", "thing_dismissed", "thing_merged", "unflyable_noted",
+        "episode_acknowledged", "effect_reckoned", "drone_known", "media_lost",
     }
 )  # fmt: skip
 # events whose subject is no issue: a clue, a flight, a thing, a round, or the house itself
@@ -105,7 +107,7 @@ ELSEWHERE: frozenset[str] = frozenset(
         "calendar_imported", "errand_replayed", "anchored",
         "round_opened", "round_moved", "round_reckoned", "flight_opened", "flight_received", "flight_read",
         "flight_cancelled", "flight_settled", "frame_received", "live_frame", "frame_parked", "thing_told",
-        "thing_dismissed", "thing_merged", "unflyable_noted", "episode_acknowledged",
+        "thing_dismissed", "thing_merged", "unflyable_noted", "episode_acknowledged", "effect_due", "effect_reckoned",
         "drone_known", "media_lost",
     }
 )  # fmt: skip

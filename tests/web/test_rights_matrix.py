@@ -163,6 +163,7 @@ PROBES: dict[str, Probe] = {
     "GET /api/v1/clues/<clue>/photos/<photo>": Probe(404, {}),
     "POST /api/v1/issues/<issue>/steps/<step>": Probe(428, {"json": {}}),
     "POST /api/v1/issues/<issue>/photos": Probe(415, form({}, [b"no photo"]), "?stage=during"),
+    "GET /api/v1/issues/<issue>/effects/<effect>/<side>.jpg": Probe(404, {}),
     "POST /api/v1/requests/<request_id>/approve": Probe(428, {"json": {}}),
     "POST /api/v1/requests/<request_id>/refuse": Probe(428, {"json": {}}),
     "POST /api/v1/requests/<request_id>/withdraw": Probe(428, {"json": {}}),
@@ -177,7 +178,7 @@ PROBES: dict[str, Probe] = {
 def path_of(row: Door, thing: Thing) -> str:
     parts = {"issue": thing.issue, "photo": thing.photo, "number": thing.slip, "request_id": str(thing.request),
              "clue": thing.clue, "step": "press", "layer": "water", "flight": NO_UUID, "upload": NO_UUID,
-             "frame": NO_UUID, "thing": NO_UUID, "episode": NO_UUID}  # fmt: skip
+             "frame": NO_UUID, "thing": NO_UUID, "episode": NO_UUID, "effect": NO_UUID, "side": "before"}  # fmt: skip
     return re.sub(r"<(\w+)>", lambda part: parts[part[1]], row.path)
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from patrol import models as m
 from patrol.actions import slips
 from patrol.actions.delivery.due import claimable, lease, served, stick
-from patrol.actions.flights import reading, settle
+from patrol.actions.flights import effects, reading, settle
 from patrol.errors import PatrolError
 from patrol.gateways.pace import MAX_TRIES, RETRY_LADDER_S
 from patrol.station import SYSTEM, Station
@@ -47,6 +47,17 @@ def _read_frame(station: Station, errand: m.Errand) -> None:
 @_job("settle_flight")
 def _settle_flight(station: Station, errand: m.Errand) -> None:
     settle.settle_flight(station, int(errand.facts["flight"]))
+
+
+@_job("plan_effects")
+def _plan_effects(station: Station, errand: m.Errand) -> None:
+    effects.plan_effects(station, int(errand.facts["flight"]))
+
+
+@_job("reckon_effect")
+def _reckon_effect(station: Station, errand: m.Errand) -> None:
+    facts = errand.facts
+    effects.reckon_effect(station, int(facts["about"]), int(facts["before"]), int(facts["after"]))
 
 
 def run_jobs(station: Station, budget_s: float = RUN_S) -> int:

@@ -27,6 +27,8 @@ from geodata.frames.metadata import FrameMeta, read_frame
 from geodata.frames.project import Pose
 from geodata.logs import read_log
 from geodata.place import Place
+from patrol.actions.flights.found import Found
+from patrol.actions.flights.plumes import with_heads
 
 if TYPE_CHECKING:
     from geodata.bands.describe import Detection as Recognition
@@ -34,24 +36,6 @@ if TYPE_CHECKING:
 
 CE90_RATIO = CHI2_90**0.5
 RASTER_SIGMA_M = 1.5  # of a georeferenced raster that states no accuracy of its own
-
-
-@dataclass(frozen=True)
-class Found:
-    """One thing recognised on one file. Degrees WGS-84, square metres, pixels of the stored picture."""
-
-    kind: str
-    score: float
-    by: str
-    lon: float
-    lat: float
-    cov_en_m2: list[list[float]]
-    ce90_m: float
-    outline: dict[str, Any] | None = None
-    area_m2: float | None = None
-    box: list[float] | None = None
-    facts: dict[str, Any] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -125,15 +109,18 @@ def look_at_frame(meta: FrameMeta, kind: str, zone: str = "") -> Reading:
 
 def look_at_raster(path: Path, place: Place) -> Reading:
     """A georeferenced multiband raster: recognised whole, its valid extent as footprint."""
+    from geodata.bands.raster import open_raster
     from geodata.recognise import recognise
 
-    return _recognised(recognise(path, place=place), "raster")
+    reading = _recognised(recognise(path, place=place), "raster")
+    return replace(reading, found=with_heads(open_raster(path), place, reading.found))
 
 
 def look_at_stack(members: Sequence[tuple[Path, str]], place: Place) -> Reading:
     """The aligned bands of one exposure: recognised in the picture, placed by its pose."""
     from geodata.bands.capture import load
     from geodata.bands.grouping import group
+    from geodata.bands.raster import Held
     from geodata.recognise import recognise_stack
 
     grouped = group(members)
@@ -151,7 +138,8 @@ def look_at_stack(members: Sequence[tuple[Path, str]], place: Place) -> Reading:
     grid = PoseGrid(camera, pose, frame.lon, frame.lat, sigma=trust.pose_sigma(meta, camera, ground_given=False))
     seen = _recognised(recognise_stack(stack, grid, place=place), "stack")
     faults = [*frame.faults, *seen.faults, *({"code": code, "sentence": words} for code, words in stack.warnings)]
-    return replace(frame, faults=faults, facts={**frame.facts, **seen.facts}, found=seen.found)
+    found = with_heads(Held(stack, grid), place, seen.found)
+    return replace(frame, faults=faults, facts={**frame.facts, **seen.facts}, found=found)
 
 
 def look_at_log(path: Path, place: Place, zone: str) -> Reading:

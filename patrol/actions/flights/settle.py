@@ -55,7 +55,7 @@ def settle_flight(station: Station, flight_id: int) -> None:
         flight.landed_at = max((each.taken_at for each in frames if each.taken_at), default=None)
         flight.state, flight.settled_at = "settled", work.now
         reckon(work, flight.round_id)
-        work.tell("flight_settled", subject=f"flight:{flight.id}", ref=flight.ref, frames=len(frames),
+        work.tell("flight_settled", subject=f"flight:{flight.id}", flight=flight.id, ref=flight.ref, frames=len(frames),
                   parked=sum(each.state == "parked" for each in frames))  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from geodata.frames.ellipse import ce90_m, ellipse_of
 from geodata.things import Seen, Thing
 from patrol import models as m
 from patrol.actions import clues, report, siting
-from patrol.actions.flights.look import Found
+from patrol.actions.flights.found import Found
 from patrol.actions.flights.register import new_ref
 from patrol.actions.followup import stop_review
 from patrol.actions.photos import Shot
