@@ -172,23 +172,23 @@ def test_forms_cover_every_field_and_every_field_is_asked_for() -> None:
 
 def test_every_body_field_a_need_reads_may_be_sent() -> None:
     """A need that reads a field the step does not take could never be met."""
-    tree = ast.parse((ROOT / "patrol" / "rules" / "evidence.py").read_text(encoding="utf-8"))
+    trees = [ast.parse(Path(str(family.__file__)).read_text(encoding="utf-8")) for family in evidence.FAMILIES]
     reads: dict[str, set[str]] = {}
-    for node in tree.body:
+    for node in (each for tree in trees for each in tree.body):
         if not isinstance(node, ast.FunctionDef):
             continue
         for deco in node.decorator_list:
-            if isinstance(deco, ast.Call) and getattr(deco.func, "id", "") == "_need":
+            if isinstance(deco, ast.Call) and getattr(deco.func, "id", "") == "need":
                 code = next(iter(words_of(deco.args[0])))
                 reads[code] = set(
                     re.findall(
-                        r'body(?:\.get)?[(\[]"(\w+)"|_text\(case, "(\w+)"\)'.replace("|", "|"),
+                        r'body(?:\.get)?[(\[]"(\w+)"|\btext\(case, "(\w+)"\)'.replace("|", "|"),
                         ast.unparse(node).replace("'", '"'),
                     )
                     and [
                         a or b
                         for a, b in re.findall(
-                            r'body(?:\.get)?[(\[]"(\w+)"|_text\(case, "(\w+)"\)', ast.unparse(node).replace("'", '"')
+                            r'body(?:\.get)?[(\[]"(\w+)"|\btext\(case, "(\w+)"\)', ast.unparse(node).replace("'", '"')
                         )
                     ]
                 )
