@@ -87,7 +87,7 @@ class Raster:
     """One GeoTIFF. `names`: canonical band names or None; `scales`, `offsets`: signal = number * scale + offset.
 
     `reflectance`: True when the file says so by its scale, None when only the numbers can tell. `block_px`:
-    (height, width) of its blocks. `grid`: pixels to WGS-84.
+    (height, width) of its blocks. `grid`: pixels to WGS-84. `alpha`: the band that says where the picture is.
     """
 
     path: Path
@@ -104,6 +104,7 @@ class Raster:
     block_px: tuple[int, int]
     grid: Grid
     warnings: tuple[str, ...] = ()
+    alpha: int | None = None
 
     @contextmanager
     def opened(self) -> Iterator[Reader]:
@@ -126,12 +127,14 @@ class _FileReader:
         window = Window(x_px, y_px, out.shape[1], out.shape[0])
         with _in_sentence(self.raster.path):
             out[:] = self.dataset.dataset_mask(window=window)
+            if self.raster.alpha is not None:  # the library takes it for a mask only beside one or three bands
+                out[self.dataset.read(self.raster.alpha + 1, window=window) == 0] = 0
 
     def coarse(self, bands: Sequence[int], factor: int) -> tuple[NDArray[Any], NDArray[np.uint8] | None]:
         raster = self.raster
         shape = (-(-raster.height_px // factor), -(-raster.width_px // factor))
         overviews = [self.dataset.overviews(band + 1) for band in bands]
-        if all(overviews) and max(levels[0] for levels in overviews) <= factor:
+        if all(overviews) and max(levels[0] for levels in overviews) <= factor and raster.alpha is None:
             with _in_sentence(raster.path):
                 values = self.dataset.read(indexes=[band + 1 for band in bands], out_shape=(len(bands), *shape))
                 mask = self.dataset.dataset_mask(out_shape=shape) if raster.masked else None
@@ -246,7 +249,8 @@ def _described(path: Path, dataset: Any) -> Raster:
         )
     if faults:
         raise _all(faults)
-    masked = any(MaskFlags.per_dataset in flags or MaskFlags.alpha in flags for flags in dataset.mask_flag_enums)
+    alpha = next((index for index in range(dataset.count) if index not in bands), None)
+    masked = alpha is not None or any(MaskFlags.per_dataset in flags for flags in dataset.mask_flag_enums)
     scales, offsets = tuple(map(float, dataset.scales)), tuple(map(float, dataset.offsets))
     used = [index for index in range(dataset.count) if names[index] in NAMES]
     reflectance = True if any(scales[index] != 1.0 for index in used) else None
@@ -254,7 +258,7 @@ def _described(path: Path, dataset: Any) -> Raster:
     return Raster(
         path, dataset.width, dataset.height, types[0], tuple(names), tuple(waves), scales, offsets,
         tuple(None if value is None else float(value) for value in dataset.nodatavals), masked, reflectance,
-        (int(block_h), int(block_w)), AffineGrid.of(transform, dataset.crs.to_wkt()), tuple(notes),
+        (int(block_h), int(block_w)), AffineGrid.of(transform, dataset.crs.to_wkt()), tuple(notes), alpha,
     )  # fmt: skip
 
 
