@@ -22,6 +22,8 @@ from shapely.geometry import mapping
 
 from geodata.bands import classify, classify_plain
 from geodata.bands.background import Background, levels_of, measure
+from geodata.bands.cells import SIDE as LEAST_FACTOR
+from geodata.bands.cells import Cells
 from geodata.bands.components import Component, Labeller
 from geodata.bands.describe import Detection, describe
 from geodata.bands.grid import Grid, frame_at, pixel_areas_m2
@@ -42,6 +44,8 @@ __all__ = ["Cancelled", "Detection", "Recognised", "persist", "recognise", "reco
 
 ROOM = 4
 """A window has room for runs on one pixel in so many; more is noise, not objects."""
+LEAST_CELLS = 8
+"""Cells a side under which a picture is looked at by pixels only."""
 PLAUSIBLE_REFLECTANCE = 2.0
 """Numbers of a float picture without scale are taken for reflectance when nearly all lie below."""
 
@@ -102,8 +106,43 @@ def recognise(
     rules = rules if isinstance(rules, RuleSet) else read_rules(rules)
     source = open_raster(raster) if isinstance(raster, str | Path) else raster
     place = place if isinstance(place, Place) or place is None else Place.open(place)
-    job = _Job(source, place, rules, progress, cancel, window_px, plain)
-    return replace(job.run(), seconds=time.perf_counter() - began, peak_rss_mb=_peak_rss_mb())
+    coarse, fine = _by_cells(source, rules)
+    told = _Job(source, place, fine, progress, cancel, window_px, plain).run() if fine.rows or not coarse else None
+    for factor, some in coarse.items():
+        wide = _Job(Cells(source, factor), place, some, None, cancel, None, plain).run()
+        told = wide if told is None else _joined(told, wide)
+    assert told is not None  # one of the two had rows
+    pixels = source.height_px * source.width_px
+    return replace(told, pixels=pixels, seconds=time.perf_counter() - began, peak_rss_mb=_peak_rss_mb())
+
+
+def _by_cells(source: Source, rules: RuleSet) -> tuple[dict[int, RuleSet], RuleSet]:
+    """The rows that look at cells, by pixels a side of their cells, and the rules with all other rows."""
+    if not any(row.cell_m > 0 for row in rules.rows):
+        return {}, rules
+    width, height = source.width_px, source.height_px
+    frame = frame_at(source.grid, width, height)
+    pixel_m = float(np.median(pixel_areas_m2(source.grid, _inner_points(width, height), frame))) ** 0.5
+    factors: dict[str, int] = {}
+    for row in rules.rows:
+        factor = round(row.cell_m / pixel_m) if pixel_m > 0 else 0
+        # A picture that is coarse itself needs no cells, and one of a few cells only would tell nothing.
+        if factor >= LEAST_FACTOR and min(width, height) // factor >= LEAST_CELLS:
+            factors[row.name] = factor
+    coarse = {
+        factor: replace(rules, rows=tuple(row for row in rules.rows if factors.get(row.name) == factor))
+        for factor in sorted(set(factors.values()))
+    }
+    return coarse, replace(rules, rows=tuple(row for row in rules.rows if row.name not in factors))
+
+
+def _joined(told: Recognised, wide: Recognised) -> Recognised:
+    """One answer from the pass over pixels and the pass over cells."""
+    return replace(
+        told,
+        detections=(*told.detections, *wide.detections),
+        warnings=tuple(dict.fromkeys((*told.warnings, *wide.warnings))),
+    )
 
 
 def recognise_stack(

@@ -169,6 +169,7 @@ class Measures:
             "area_m2": self.pixels * pixel_areas_m2(grid, centres, frame),
             "score": sums[:, SCORE] / (200.0 * self.pixels),
             "length_m": long_px * pixel_m,
+            "width_m": short_px * pixel_m,
             "elongation": long_px / short_px,
             "fill": self.pixels / (long_px * short_px),
         }
@@ -203,6 +204,7 @@ class Measures:
                 if math.isfinite(self.indices[place, k])
             },
             "length_m": round(self.of("length_m", place), 3),
+            "width_m": round(self.of("width_m", place), 3),
             "elongation": round(self.of("elongation", place), 2),
             "variation": round(self.of("variation", place), 4),
         }

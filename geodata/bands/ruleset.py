@@ -23,7 +23,7 @@ KINDS = ("sewage", "floating_debris", "bare_soil", "aquatic_bloom", "solid_waste
 WHERE = ("water", "open_water", "bank", "both")
 UNITS = ("value", "mad", "share")
 SMOOTHING = ("none", "median3")
-MEASURES = ("area_m2", "length_m", "elongation", "fill", "bank_gap_m", "score", "variation")
+MEASURES = ("area_m2", "length_m", "width_m", "elongation", "fill", "bank_gap_m", "score", "variation")
 BANDS = (*NAMES, "texture")
 MAX_ROWS, MAX_TERMS = 32, 12
 MAX_BYTES = 256 * 1024
@@ -88,7 +88,8 @@ class ObjectTerm:
 class Row:
     """One way to see one kind; areas in m², `join_m` is how far apart pixels of one object may lie.
 
-    `to_bank_m`: an object of open water reaches the bank across so much of the strip along it.
+    `to_bank_m`: an object of open water reaches the bank across so much of the strip along it. `cell_m`: the row looks
+    at cells of this side instead of pixels.
     """
 
     name: str
@@ -103,6 +104,7 @@ class Row:
     otherwise: str
     instead_of: str
     to_bank_m: float = 0.0
+    cell_m: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -283,7 +285,7 @@ class _Reading:
         self.strangers(
             body,
             ("name", "kind", "where", "terms", "unless", "object", "min_area_m2", "max_area_m2", "join_m",
-             "otherwise", "instead_of", "to_bank_m"),
+             "otherwise", "instead_of", "to_bank_m", "cell_m"),
             f"{where} 的 ",
         )  # fmt: skip
         kind = body.get("kind")
@@ -306,6 +308,7 @@ class _Reading:
             least, most, self.number(body, "join_m", 0.0, 0.0, 50.0, f"{where} 的 join_m"),
             str(body.get("otherwise", "")), str(body.get("instead_of", "")),
             self.number(body, "to_bank_m", 0.0, 0.0, 50.0, f"{where} 的 to_bank_m"),
+            self.number(body, "cell_m", 0.0, 0.0, 50.0, f"{where} 的 cell_m"),
         )  # fmt: skip
 
     def terms(self, table: Any, where: str, indices: Mapping[str, Index], wanted: bool) -> list[Term]:

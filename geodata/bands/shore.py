@@ -17,6 +17,10 @@ from geodata.bands.ruleset import Row
 from geodata.crs import LocalXY
 
 
+TOUCH_M = 0.3
+"""An object this near to the strip along the bank ends there because the strip was not looked at."""
+
+
 def to_bank(
     detections: Sequence[Detection], rows: Mapping[str, Row], shore: Any, frame: LocalXY
 ) -> tuple[Detection, ...]:
@@ -34,11 +38,7 @@ def to_bank(
 
 def _reaching(pieces: Sequence[Detection], reach_m: float, strip: Any, frame: LocalXY) -> list[Detection]:
     outlines = [shapely.transform(one.outline, frame.forward, interleaved=False) for one in pieces]
-    wide = [shape.buffer(reach_m, quad_segs=4) for shape in outlines]
-    whole = [
-        shape if strip is None else shapely.union(shape, around.intersection(strip))
-        for shape, around in zip(outlines, wide, strict=True)
-    ]
+    whole = [shape if strip is None else _grown(shape, reach_m, strip) for shape in outlines]
     found = []
     for members in _groups(whole, reach_m):
         first = max(members, key=lambda k: pieces[k].area_m2)
@@ -50,6 +50,12 @@ def _reaching(pieces: Sequence[Detection], reach_m: float, strip: Any, frame: Lo
         degrees = shapely.transform(outline, frame.inverse, interleaved=False)
         found.append(replace(pieces[first], outline=degrees, area_m2=float(outline.area), score=score))
     return found
+
+
+def _grown(outline: Any, reach_m: float, strip: Any) -> Any:
+    """The outline and what of the strip lies before the part of it that ends there."""
+    ends = outline.intersection(strip.buffer(TOUCH_M))
+    return outline if ends.is_empty else shapely.union(outline, ends.buffer(reach_m, quad_segs=4).intersection(strip))
 
 
 def _groups(shapes: Sequence[Any], apart_m: float) -> list[list[int]]:

@@ -94,7 +94,9 @@ def _place(made: Scene, folder: Path) -> None:
     _layer(folder / "water.geojson", [_feature(made.water, name)])
     _layer(folder / "centreline.geojson", [_feature(made.centreline, name)])
     plumes = [thing for thing in made.plan.things if thing.plume is not None]
-    _layer(folder / "outfalls.geojson", [_outfall(made, thing, index) for index, thing in enumerate(plumes, start=1)])
+    if plumes:  # an empty layer is a fault of a place
+        marks = [_outfall(made, thing, index) for index, thing in enumerate(plumes, start=1)]
+        _layer(folder / "outfalls.geojson", marks)
 
 
 def _outfall(made: Scene, thing: Thing, index: int) -> dict[str, Any]:

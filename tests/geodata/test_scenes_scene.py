@@ -176,6 +176,11 @@ def test_the_written_place_opens_without_a_doubt(made: Scene, tmp_path: Path) ->
     np.testing.assert_allclose(back, made.bands[2], atol=6e-5)
 
 
+def test_a_reach_without_a_plume_is_a_place_too(tmp_path: Path) -> None:
+    calm = next(made for made in (scene(seed, "tune", 300) for seed in range(20)) if all(t.head is None for t in made.truths))
+    assert check(write(calm, tmp_path).place) == []
+
+
 def test_the_official_waterline_is_wrong_but_not_by_more_than_stated(made: Scene) -> None:
     official = to_plane(made.plan, made.water)
     off = official.exterior.hausdorff_distance(made.plan.reach.water(margin_m=10.0).exterior)
