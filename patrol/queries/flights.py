@@ -139,28 +139,32 @@ def detection_on(look: Work, frame: m.Frame, ref: str) -> m.Detection:
     return row
 
 
-def detections(look: Work, flight_ref: str) -> list[dict[str, Any]]:
-    """Everything recognised on a flight, with the thing (or the fishing event) each belongs to and the clue or issue
-    that became."""
+def detections(look: Work, flight_ref: str | None = None, thing_id: int | None = None) -> list[dict[str, Any]]:
+    """Everything recognised on a flight, or of a thing, with the thing (or the fishing event) each belongs to and the
+    clue or issue that became."""
     query = (
-        select(m.Detection, m.Thing, m.Frame.ref, m.Sighting, m.Issue.number, m.Episode.ref)
+        select(m.Detection, m.Thing, m.Frame.ref, m.Flight.ref, m.Sighting, m.Issue.number, m.Episode.ref)
         .join(m.Frame, m.Frame.id == m.Detection.frame_id)
         .join(m.Flight, m.Flight.id == m.Frame.flight_id)
         .outerjoin(m.Thing, m.Thing.id == m.Detection.thing_id)
         .outerjoin(m.Episode, m.Episode.id == m.Detection.episode_id)
         .outerjoin(m.Sighting, m.Sighting.id == func.coalesce(m.Thing.sighting_id, m.Episode.sighting_id))
         .outerjoin(m.Issue, m.Issue.id == m.Sighting.issue_id)
-        .where(m.Flight.ref == flight_ref)
         .order_by(m.Detection.id)
     )
+    if flight_ref is not None:
+        query = query.where(m.Flight.ref == flight_ref)
+    if thing_id is not None:
+        query = query.where(m.Thing.id == thing_id)
     return [
         {
-            "detection": each.ref, "thing": thing.ref if thing else None, "frame": frame, "kind": each.kind, "score": round(each.score, 4),
+            "detection": each.ref, "thing": thing.ref if thing else None, "flight": flown, "frame": frame,
+            "kind": each.kind, "score": round(each.score, 4),
             "by": each.by, "lon": each.lon, "lat": each.lat, "ce90_m": each.ce90_m, "outline": each.outline,
             "area_m2": each.area_m2, "box": each.box, "facts": each.facts, "warnings": each.warnings,
             "thing_state": thing.state if thing else None, "frames": thing.frames if thing else 1, "episode": event,
             "clue": sighting.ref if sighting else None,
             "clue_state": sighting.state if sighting else None, "issue": number,
         }
-        for each, thing, frame, sighting, number, event in look.session.execute(query)
+        for each, thing, frame, flown, sighting, number, event in look.session.execute(query)
     ]  # fmt: skip

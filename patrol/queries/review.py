@@ -83,14 +83,7 @@ def _row(look: Work, thing: m.Thing, no: int, sighting: m.Sighting | None) -> di
 
 def _seen(look: Work, thing: m.Thing) -> list[dict[str, Any]]:
     """Every detection of a thing, the surest first, with the frame and the flight that showed it."""
-    flights = select(m.Flight.ref).join(m.Frame).join(m.Detection).where(m.Detection.thing_id == thing.id).distinct()
-    rows = [
-        {**each, "flight": flight}
-        for flight in look.session.scalars(flights)
-        for each in detections(look, flight)
-        if each["thing"] == thing.ref
-    ]
-    return sorted(rows, key=lambda each: -each["score"])
+    return sorted(detections(look, thing_id=thing.id), key=lambda each: -each["score"])
 
 
 def _near(look: Work, thing: m.Thing) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from flask import Response, request
 from patrol import models as m
 from patrol.actions import handle
 from patrol.queries import clues as clue_rows
-from patrol.queries import desk, timeline
+from patrol.queries import desk, effects, timeline, trace
 from patrol.queries import issues as rows
 from patrol.queries.clockview import arithmetic, header_views
 from patrol.queries.words import place_words
@@ -144,8 +144,45 @@ def draw_issue(
         deliveries=[{**row, "card_zh": CARDS.get(row["card"], row["card"]), "group_zh": desk.group_words(look, row["group"])} for row in detail["deliveries"]],
         errand_states=desk.ERRAND_STATES, origin=_origin(detail), can_release=look.actor.has("office", "office_head"),
         proposals={code: desk_fields.proposal(look, code, issue.grid) for code in PROBLEMS},
+        effects=_effects(look, issue), sources=_sources(look, issue),
         crumbs=[{"zh": "问题", "href": "/desk/issues"}, {"zh": issue.number}], h1_in_page=True,
     )  # fmt: skip
+
+
+MOST_EFFECTS = 3
+
+
+def _effects(look: Work, issue: m.Issue) -> list[dict[str, Any]]:
+    """What rounds before and after show, the newest first, with its figures in words."""
+    return [row | {"figures": _figures(row["facts"])} for row in effects.of_issue(look, issue)[:MOST_EFFECTS]]
+
+
+def _figures(facts: dict[str, Any]) -> list[tuple[str, str]]:
+    before, after, ratio = facts.get("area_before_m2"), facts.get("area_after_m2"), facts.get("ratio")
+    found = []
+    if before is not None and after is not None:
+        found.append(("面积", f"{before:.1f} → {after:.1f} 平方米"))
+    if ratio is not None:
+        low, high = facts.get("interval") or (None, None)
+        span = f"（{max(0.0, low):.0%} 到 {high:.0%}）" if low is not None and high is not None else ""
+        found.append(("剩下", f"{ratio:.0%}{span}"))
+    if facts.get("seen_share") is not None:
+        found.append(("两轮都看清的", f"{facts['seen_share']:.0%}"))
+    return found
+
+
+def _sources(look: Work, issue: m.Issue) -> list[dict[str, Any]]:
+    """Where the sewage of an open issue may come from; the unregistered stretch is one of the answers."""
+    if issue.state not in lifecycle.OPEN:
+        return []
+    river = look.place.river
+    named = []
+    for row in trace.of_issue(look, issue):
+        where = river.words(row["chainage_m"], row["bank"]) if river else ""
+        if row["kind"] == "unregistered" and river:
+            where = f"{river.words(row['from_m'])} 到 {river.words(row['to_m'])}"
+        named.append(row | {"place": where})
+    return named
 
 
 def form_has_place(entry: dict[str, Any] | None) -> bool:

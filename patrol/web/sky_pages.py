@@ -26,6 +26,7 @@ PAGE = 36  # frames a page
 CORNER_STEP = 12  # a photo's footprint has twelve points a side; its corners are enough to draw it
 MOST_DRAWN = 1500  # footprints on one map
 ZONES = (("", "不知道"), ("Asia/Shanghai", "北京时间"), ("UTC", "世界时"))
+LEADS_TO = (("issue", "/desk/issues/"), ("thing", "/desk/review/"), ("clue", "/desk/clues/"))
 LARGE_BYTES = 8 * 1024 * 1024  # larger files go in pieces
 
 
@@ -152,11 +153,12 @@ def draw_flight(
 ) -> Response:
     """One flight: its coverage map, its frames with their doubts, what was put aside and why."""
     row = ask.flight(look, ref)
-    frames = row["frames"]
+    frames, found = row["frames"], ask.detections(look, ref)
+    showing = {each["frame"] for each in found}
     kinds = {
         "": frames, "doubt": [one for one in frames if one["faults"]],
         "parked": [one for one in frames if one["state"] == "parked"],
-        "found": [one for one in frames if one["frame"] in {each["frame"] for each in ask.detections(look, ref)}],
+        "found": [one for one in frames if one["frame"] in showing],
     }  # fmt: skip
     listed = kinds.get(show, frames)
     pages = max(1, -(-len(listed) // PAGE))
@@ -174,7 +176,7 @@ def draw_flight(
                "prev": f"{link}{number - 1}#frames" if number > 1 else None,
                "next": f"{link}{number + 1}#frames" if number < pages else None},
         areas=[{**area, "name": names.get(area["area"], area["area"])} for area in of_round["coverage"]],
-        unflyable=_unflyable(look, row["round"]), map_facts=_map_facts(look, row, of_round), issues=row["issues"],
+        unflyable=_unflyable(look, row["round"]), map_facts=_map_facts(look, row, of_round, found), issues=row["issues"],
         may=look.actor.has("office", "office_head"), taking=row["state"] in ("planned", "receiving"),
         large_bytes=LARGE_BYTES, schematic=look.place.schematic, waiting_uploads=_half(look, ref),
         crumbs=[{"zh": "航次", "href": "/desk/flights"}, {"zh": f"第{row['round']}轮", "href": f"/desk/rounds/{row['round']}"},
@@ -206,26 +208,33 @@ def _unflyable(look: Work, round_no: int) -> list[dict[str, Any]]:
     return [{"outline": row.outline, "reason": row.reason} for row in rows]
 
 
-def _map_facts(look: Work, flight: dict[str, Any], of_round: dict[str, Any]) -> dict[str, Any]:
+def _map_facts(
+    look: Work, flight: dict[str, Any], of_round: dict[str, Any], found: list[dict[str, Any]]
+) -> dict[str, Any]:
     """What the map's script draws: footprints, gaps, what cannot be flown, and what was recognised."""
     drawn = [one for one in flight["frames"] if one["footprint"] is not None and one["state"] == "read"][:MOST_DRAWN]
-    things: dict[str, dict[str, Any]] = {}
-    for each in ask.detections(look, flight["flight"]):
-        if each["thing"] is None:
-            continue  # of a fishing event, which has a banner of its own
-        best = things.get(each["thing"])
-        if best is None or each["score"] > best["score"]:
-            things[each["thing"]] = each
+    best: dict[str, dict[str, Any]] = {}
+    for each in found:  # one mark a thing, or a fishing event, where it was seen best
+        key = each["thing"] or each["episode"] or each["detection"]
+        if key not in best or each["score"] > best[key]["score"]:
+            best[key] = each
     return {
         "flight": flight["flight"], "state": flight["state"],
         "frames": [{"frame": one["frame"], "name": one["name"], "kind": one["kind"], "doubt": bool(one["faults"]),
                     "outline": _thinned(one["footprint"])} for one in drawn],
         "gaps": [{"outline": gap["outline"], "area_m2": gap["area_m2"]} for area in of_round["coverage"] for gap in area["gaps"]],
         "unflyable": _unflyable(look, flight["round"]),
-        "things": [{"thing": ref, "kind_zh": PROBLEMS[each["kind"]].zh, "kind": each["kind"], "score": each["score"],
-                    "state": each["thing_state"], "lon": each["lon"], "lat": each["lat"], "outline": each["outline"],
-                    "issue": each["issue"]} for ref, each in things.items()],
+        "things": [_mark(each) for each in best.values()],
     }  # fmt: skip
+
+
+def _mark(each: dict[str, Any]) -> dict[str, Any]:
+    """One pin: what it is, and where a press leads."""
+    kind = each["kind"] if each["kind"] in PROBLEMS else "illegal_fishing"  # a person or a boat of a fishing event
+    href = next((f"{path}{each[name]}" for name, path in LEADS_TO if each[name]), "")
+    return {"key": each["detection"], "kind": kind, "kind_zh": PROBLEMS[kind].zh, "score": each["score"], "href": href,
+            "state": each["thing_state"], "lon": each["lon"], "lat": each["lat"], "outline": each["outline"],
+            "issue": each["issue"]}  # fmt: skip
 
 
 def _thinned(outline: dict[str, Any]) -> dict[str, Any]:

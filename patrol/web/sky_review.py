@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from flask import Response, request
@@ -53,7 +54,7 @@ def draw(
     return page(
         look, "sky/review", "/desk/review", status, rows=listed, item=item, chosen=chosen, done=done, fault=fault,
         picture=_picture(look, item, view, shown) if item else None, shots=_shots(item) if item else [],
-        prev=refs[at - 1] if at else None, next=_next(refs, ref), at=at, may=look.actor.has("office", "office_head"),
+        prev=refs[at - 1] if at else None, next=_next(refs, ref), order=at + 1 if at is not None else None, may=look.actor.has("office", "office_head"),
         kinds=[{"value": code, "zh": kind.zh} for code, kind in PROBLEMS.items()], reasons=list(DISCARD_REASONS.items()),
         crumbs=[{"zh": "疑点"}],
     )  # fmt: skip
@@ -83,7 +84,7 @@ def _picture(look: Work, item: dict[str, Any], view: str, shown: str) -> dict[st
     base = f"/api/v1/flights/{best['flight']}/frames/{best['frame']}.jpg?size={CROP_PX}&detection={best['detection']}&view="
     picture: dict[str, Any] = {
         **best, "name": frame.name, "src": base + view, "view": view, "whole": f"/desk/flights/{best['flight']}",
-        "views": [{"zh": zh, "href": here + name, "on": name == view, "attrs": {"data-view": base + name}}
+        "views": [{"zh": zh, "short": re.split("[ （]", zh)[0], "href": here + name, "on": name == view, "attrs": {"data-view": base + name}}
                   for name, zh in known.items()],
         "rule": best["facts"].get("rule", ""), "by_zh": _by(best["by"]), "marks": None,
     }  # fmt: skip

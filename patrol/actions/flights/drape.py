@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 RING = 48  # points of a whole footprint: twelve a side, the corners among them
 ROOM = 0.7  # of a detection's size that is shown around it
 LEAST_PX = 160
-WIDEST = 1.5  # how much longer than high a crop may be
+ASPECT = 4 / 3  # of a crop, unless the picture ends before
 RENDITION_PX = 2048
 
 
@@ -73,7 +73,8 @@ def window_of(how: Lying, detection: m.Detection) -> Window | None:
         return None
     low, high = points.min(0), points.max(0)
     side = np.maximum((high - low) * (1 + 2 * ROOM), LEAST_PX)
-    side = np.maximum(side, side[::-1] / WIDEST)
+    height = max(side[1], side[0] / ASPECT)
+    side = np.array([height * ASPECT, height])
     size = np.array([how.width_px, how.height_px], dtype=float)
     side = np.minimum(side, size)
     start = np.clip((low + high) / 2 - side / 2, 0, size - side)

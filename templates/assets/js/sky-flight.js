@@ -5,6 +5,7 @@ import { start } from "./sky-progress.js";
 import { say, speak } from "./words.js";
 
 const MOST = 12;
+const MOST_PINS = 60;
 const facts = JSON.parse(document.getElementById("sky").textContent);
 const $ = (selector) => document.querySelector(selector);
 
@@ -24,15 +25,18 @@ for (const one of facts.frames) {
 }
 for (const gap of facts.gaps) groups.gaps.addLayer(outline(gap.outline, "layer-gap", say("gap", { m: Math.round(gap.area_m2) })));
 for (const one of facts.unflyable) groups.unflyable.addLayer(outline(one.outline, "layer-unflyable", say("no_fly", { why: one.reason })));
+// what still waits, the surest first; a pin for everything would hide the river
+const pinned = new Set([...facts.things].sort((a, b) => b.score - a.score).slice(0, MOST_PINS).map((one) => one.key));
 for (const one of facts.things) {
   if (one.outline) {
     groups.things.addLayer(outline(one.outline, "layer-thing-under"));
     groups.things.addLayer(outline(one.outline, "layer-thing"));
   }
+  if (!pinned.has(one.key)) continue;
   const label = say("thing", { kind: one.kind_zh, score: one.score.toFixed(2) });
   const state = { new: "reported", reported: one.issue ? "assigned" : "reported" }[one.state] ?? "dismissed";
   const pin = L.marker([one.lat, one.lon], { icon: L.divIcon({ className: "", html: marks.pin({ kind: one.kind, state, label }), iconSize: [44, 44], iconAnchor: [22, 22] }) });
-  pin.on("click", () => (location.href = one.issue ? "/desk/issues/" + one.issue : "/desk/review/" + one.thing));
+  pin.on("click", () => one.href && (location.href = one.href));
   pin.on("keypress", (event) => event.originalEvent.key === "Enter" && pin.fire("click"));
   groups.things.addLayer(pin);
 }

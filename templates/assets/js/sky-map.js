@@ -6,8 +6,8 @@ export const L = window.L;
 export const { map, layers } = window.patrolMap;
 const AT_ONCE = 3;
 
-map.createPane("pictures").style.setProperty("z-index", "350"); // over the river, under outlines and pins
-map.createPane("below").style.setProperty("z-index", "360");
+map.createPane("pictures").style.setProperty("z-index", "410"); // over the river, under outlines and pins
+map.createPane("outlines").style.setProperty("z-index", "420");
 
 /** The CSS matrix that takes a rectangle w × h to four points (upper left, upper right, lower right, lower left). */
 export function matrixTo(w, h, [p0, p1, p2, p3]) {
@@ -134,11 +134,12 @@ export class Pictures {
       chip.className = "chip";
       chip.dataset.view = view;
       chip.setAttribute("aria-pressed", String(view === on));
-      chip.textContent = zh;
+      chip.textContent = zh.split(/[ （(]/)[0]; // the meaning stands below the map once it is chosen
+      chip.title = zh;
       return chip;
     }));
     const note = document.querySelector("[data-view-note]");
-    if (note) note.textContent = /^nd/.test(this.view) ? say("index_note") : "";
+    if (note) note.textContent = (known.get(on) ?? "") + (/^nd/.test(this.view) ? say("stop_mark") + say("index_note") : "");
   }
 
   get laid() {
@@ -155,7 +156,7 @@ export class Pictures {
 
 /** A polygon of GeoJSON with a class of the style sheet; `words` show on touch. */
 export function outline(geometry, cls, words = "") {
-  const layer = L.geoJSON({ type: "Feature", properties: {}, geometry }, { className: cls, interactive: Boolean(words) });
+  const layer = L.geoJSON({ type: "Feature", properties: {}, geometry }, { className: cls, interactive: Boolean(words), pane: "outlines" });
   if (words) {
     const node = document.createElement("span");
     node.textContent = words;
