@@ -17,6 +17,8 @@ from geodata.bands.compiled import compiled
 from geodata.errors import GeoError
 
 MAX_RUNS = 3_000_000
+LAZY_RUNS = 4096
+"""So many runs are kept before anybody looks which of their objects are closed."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ class Labeller:
             self._parent = np.concatenate((self._parent, fresh))
             join_runs(self._runs, self._parent, self._reach, old)
         # Going over everything open again and again would be quadratic: only when there is twice as much.
-        if len(self._runs) < max(4096, 2 * self._swept):
+        if len(self._runs) < max(LAZY_RUNS, 2 * self._swept):
             return []
         found = self._sweep(upto_row)
         self._swept = len(self._runs)

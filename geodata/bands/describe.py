@@ -82,8 +82,12 @@ def describe(
     frame: LocalXY,
     spans: Spans,
     pixel_m: float,
+    tolerance_px: float = TOLERANCE_PX,
 ) -> list[Detection]:
-    """Detections of the components that pass their row's limits on the whole object, or those of `otherwise`."""
+    """Detections of the components that pass their row's limits on the whole object, or those of `otherwise`.
+
+    `tolerance_px`: see `geodata.bands.outline.outlines`.
+    """
     if not components:
         return []
     measures = Measures(components, plan, grid, frame, spans, pixel_m)
@@ -99,7 +103,7 @@ def describe(
                 passed.append((one, row, score, measures.stats(place)))
                 break
             row = rows.get(row.otherwise)
-    return _placed(passed, plan, rules, grid, frame)
+    return _placed(passed, plan, rules, grid, frame, tolerance_px)
 
 
 def _placed(
@@ -108,44 +112,38 @@ def _placed(
     rules: RuleSet,
     grid: Grid,
     frame: LocalXY,
+    tolerance_px: float,
 ) -> list[Detection]:
     if not passed:
         return []
-    exact = outlines([one for one, *_ in passed], 0.0)
-    thin = shapely.simplify(exact, TOLERANCE_PX, preserve_topology=True)
-    broken = ~shapely.is_valid(thin) | shapely.is_empty(thin)
-    thin[broken] = exact[broken]
-    points = shapely.get_coordinates(shapely.point_on_surface(thin))
+    shapes_px = outlines([one for one, *_ in passed], tolerance_px)
+    points = shapely.get_coordinates(shapely.point_on_surface(shapes_px))
     there = grid.to_lonlat(points)
-    shapes = shapely.transform(thin, grid.to_lonlat)
-    shapes = _valid(shapes, exact, grid)
-    # A frame seen aslant has pixels of many sizes within one object; a raster's own do not change within it.
-    areas = _areas_m2(exact, grid, frame)
+    shapes = shapely.transform(shapes_px, grid.to_lonlat)
+    # Rounding may make rings of one shape touch that lay a hair apart.
+    crossed = np.flatnonzero(~shapely.is_valid(shapes))
+    shapes[crossed] = shapely.make_valid(shapes[crossed], method="structure")
+    areas = _areas_m2(shapes, frame) * _pixels(passed) / shapely.area(shapes_px)
     spread = grid.covariance(points)
+    good = np.isfinite(there).all(axis=1) & np.isfinite(areas) & ~shapely.is_empty(shapes)
     return [
         Detection(
             row.kind, score, shapes[k], float(there[k, 0]), float(there[k, 1]), float(areas[k]), row.name,
             rules.digest, stats, None if spread is None else spread[k],
         )
         for k, (_, row, score, stats) in enumerate(passed)
-        if np.isfinite(there[k]).all() and not shapely.is_empty(shapes[k])
-        and np.isfinite(shapely.get_coordinates(shapes[k])).all()
+        if good[k]
     ]  # fmt: skip
 
 
-def _valid(shapes: NDArray[Any], exact: NDArray[Any], grid: Grid) -> NDArray[Any]:
-    bad = np.flatnonzero(~shapely.is_valid(shapes))
-    for k in bad:
-        again = shapely.transform(exact[k], grid.to_lonlat)
-        shapes[k] = again if shapely.is_valid(again) else shapely.make_valid(again)
-    return shapes
+def _pixels(passed: Sequence[tuple[Component, Row, float, dict[str, Any]]]) -> NDArray[np.float64]:
+    return np.array([one.pixels for one, *_ in passed], np.float64)
 
 
-def _areas_m2(exact: NDArray[Any], grid: Grid, frame: LocalXY) -> NDArray[np.float64]:
-    def to_metres(points: NDArray[np.float64]) -> NDArray[np.float64]:
-        return in_metres(grid.to_lonlat(points), frame)
-
-    found: NDArray[np.float64] = shapely.area(shapely.transform(exact, to_metres))
+def _areas_m2(shapes: NDArray[Any], frame: LocalXY) -> NDArray[np.float64]:
+    """Areas on the ground of outlines in degrees; what smoothing took or gave is put right by counting pixels."""
+    metres = shapely.transform(shapes, lambda places: in_metres(places, frame))
+    found: NDArray[np.float64] = shapely.area(metres)
     return found
 
 
