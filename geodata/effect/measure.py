@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from geodata.effect.canvas import F32, Array, Mask
 
+BEYOND = 1.6
 SAME = 0.08
 """Only a shadow changes all bands as evenly as this; what lies under a thing has another colour than the thing."""
 GROUPS = 3
@@ -117,7 +118,9 @@ def measure(
     is_a, is_b = (_belongs(part, usual, groups, problem, floor, odd) for part, usual in ((a, usual_a), (b, usual_b)))
     if not visible:  # nothing odd inside, but it may still be a thing of its own among mixed surroundings
         visible = float(is_a[in_outline].mean()) - float(is_a[in_ring].mean()) >= SEPARATE
-    veil = _veil(a, b, usual_b, odd, is_b, in_ring)
+    # far beyond the problem's own look is no problem that got stronger, when it is as white as a cloud
+    own_look = is_b & (_share(b, _nearest(groups, problem), problem) < BEYOND)
+    veil = _veil(a, b, usual_b, odd, own_look, in_ring)
     index_a, index_b, mad = _index(a, b, core, in_ring, groups, problem)
     masks = []
     for mark in (is_a, is_b & ~veil):
@@ -178,7 +181,20 @@ def _belongs(
     """Pixels nearer to the problem than to any group around, by likelihood, and odd enough to be no chance."""
     around = np.min([group.distance(values) + group.log_det for group in groups], axis=0)
     own = problem.distance(values)
-    return np.asarray((own + problem.log_det < around) & (usual >= floor) & (own < 6.0 * odd))
+    # blurred rims look more like the problem than like anything around; half way is where its edge is
+    half = np.all([_share(values, group, problem) >= 0.5 for group in groups], axis=0)
+    return np.asarray(half & (own + problem.log_det < around) & (usual >= floor) & (own < 6.0 * odd))
+
+
+def _share(values: Array, group: _Group, problem: _Group) -> Array:
+    """How far from a group (0) to the problem (1) pixels lie, on the axis that parts the two best."""
+    axis = group.inverse @ (problem.mean - group.mean)
+    length = float(axis @ (problem.mean - group.mean))
+    return np.asarray((values - group.mean) @ axis / max(length, 1e-9))
+
+
+def _nearest(groups: list[_Group], problem: _Group) -> _Group:
+    return min(groups, key=lambda group: float(group.distance(problem.mean[None])[0]))
 
 
 def _veil(
@@ -204,12 +220,8 @@ def _index(
     before: Array, after: Array, core: NDArray[np.bool_], ring: NDArray[np.bool_], groups: list[_Group], problem: _Group
 ) -> tuple[float, float, float]:
     """Means on the axis that best parts the problem (1) from its nearest surroundings (0), and their scatter."""
-    nearest = min(groups, key=lambda group: float(group.distance(problem.mean[None])[0]))
-    axis = nearest.inverse @ (problem.mean - nearest.mean)
-    length = float(axis @ (problem.mean - nearest.mean))
-    if length < 1e-9:
-        return 0.0, 0.0, 1.0
-    first, second = ((part - nearest.mean) @ axis / length for part in (before, after))
+    nearest = _nearest(groups, problem)
+    first, second = (_share(part, nearest, problem) for part in (before, after))
     own = ring & (nearest.distance(before) < 3.0 * before.shape[1])
     usual = first[own] if own.sum() > 20 else first[ring]
     mad = float(np.median(np.abs(usual - np.median(usual)))) * 1.4826
