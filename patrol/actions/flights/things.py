@@ -115,7 +115,7 @@ def merge(work: Work, ref: str, into: str) -> m.Thing:
         if mine.state == "waiting" and theirs.issue_id is not None:
             clues.join(work, mine.ref, work.session.get_one(m.Issue, theirs.issue_id).number)
         elif mine.state == "waiting":
-            clues.discard(work, mine.ref, "duplicate")
+            clues.discard(work, mine.ref, "already_handled", "与另一个疑点是同一处")
     work.tell("thing_merged", subject=f"thing:{thing.id}", ref=thing.ref, into=other.ref)
     return other
 
