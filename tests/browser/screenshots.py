@@ -78,6 +78,8 @@ SHOTS = (
     Shot("desk-deliveries", "/desk/deliveries", "office"),
     Shot("desk-people", "/desk/people", "head"),
     Shot("desk-chief", "/desk", "chief"),
+    Shot("desk-flights", "/desk/flights", "office"),
+    Shot("desk-review", "/desk/review", "office"),
     Shot("hotline", "/hotline", "operator"),
     Shot("map-office", "/map", "office"),
     Shot("not-found", "/desk/issues/TH-2000-9999", "office"),

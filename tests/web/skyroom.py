@@ -12,7 +12,7 @@ from patrol.actions.delivery import run_jobs
 from patrol.queries import flights as ask
 from patrol.station import ANYONE, SYSTEM, Station
 
-SEED = 5
+SEED, SIDE_PX = 5, 400
 
 
 @functools.cache
@@ -22,7 +22,7 @@ def reach() -> tuple[Path, Path]:
     from geodata.scenes.scene import scene
 
     folder = Path(tempfile.mkdtemp(prefix="patrol-reach-"))
-    written = write(scene(SEED, "tune", size_px=600), folder)
+    written = write(scene(SEED, "tune", size_px=SIDE_PX), folder)
     return written.raster, written.place
 
 

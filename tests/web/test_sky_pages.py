@@ -27,7 +27,7 @@ from patrol.web.app import create_app
 from tests.conftest import SetClock
 from tests.walk import Town
 from tests.web.deskroom import Desk
-from tests.web.skyroom import fly, reach
+from tests.web.skyroom import SIDE_PX, fly, reach
 
 
 @pytest.fixture
@@ -133,14 +133,17 @@ def test_a_raster_is_laid_by_its_own_corners(station: Station, office: Desk, flo
 
     with rasterio.open(reach()[0]) as made:
         to_degrees = Transformer.from_crs(made.crs, 4326, always_xy=True)
-        wanted = [to_degrees.transform(*(made.transform @ at)) for at in ((0, 0), (600, 0), (600, 600), (0, 600))]
+        wanted = [
+            to_degrees.transform(*(made.transform @ at))
+            for at in ((0, 0), (SIDE_PX, 0), (SIDE_PX, SIDE_PX), (0, SIDE_PX))
+        ]
     with station.look(SYSTEM) as look:
         frame = ask.flight(look, flown)["frames"][0]["frame"]
     said = office.client.get(f"/api/v1/flights/{flown}/frames/{frame}/views").get_json()
     assert np.allclose(said["corners"], wanted, atol=2e-9)
     assert {"true", "false", "ndwi", "ndvi"} <= {one["view"] for one in said["views"]}
-    how = drape.Lying(600, 600, said["corners"])
-    inside = np.array([[17.0, 400.0], [333.0, 21.5]])
+    how = drape.Lying(SIDE_PX, SIDE_PX, said["corners"])
+    inside = np.array([[17.0, 390.0], [333.0, 21.5]])
     with rasterio.open(reach()[0]) as made:
         places = [to_degrees.transform(*(made.transform @ tuple(point))) for point in inside]
     assert np.allclose(drape.to_pixels(how, places), inside, atol=0.02)

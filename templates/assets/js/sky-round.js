@@ -36,7 +36,7 @@ async function framesOf(no) {
 async function show(at) {
   const row = rounds[at];
   const mine = ++asked;
-  const slider = $("[data-time]");
+  const slider = $("[data-slider]");
   if (slider) {
     slider.value = String(at);
     slider.setAttribute("aria-valuetext", say("round", { n: row.round }));
@@ -98,7 +98,7 @@ function covered(row) {
 }
 
 const now = () => rounds.findIndex((row) => row.round === Number(location.pathname.split("/").at(-1)));
-$("[data-time]")?.addEventListener("input", (event) => show(Number(event.target.value)));
+$("[data-slider]")?.addEventListener("input", (event) => show(Number(event.target.value)));
 $("[data-earlier]")?.addEventListener("click", () => show(Math.max(0, now() - 1)));
 $("[data-later]")?.addEventListener("click", () => show(Math.min(rounds.length - 1, now() + 1)));
 await show(Math.max(0, rounds.findIndex((row) => row.round === chosen)));
