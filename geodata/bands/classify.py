@@ -102,7 +102,7 @@ def _weighted(bands: Any, weights: Any, out: Any) -> None:
 
 
 @compiled
-def keep_beyond(values: Any, limit: Any, above: Any, mask: Any) -> bool:
+def keep_beyond(values: Any, limit: Any, above: Any, mask: Any) -> Any:
     """Clears the mask where a value is not above (or below) the limit; whether anything is left."""
     left = np.uint8(0)
     if above:
@@ -117,7 +117,7 @@ def keep_beyond(values: Any, limit: Any, above: Any, mask: Any) -> bool:
 
 
 @compiled
-def keep_against(values: Any, limits: Any, above: Any, mask: Any) -> bool:
+def keep_against(values: Any, limits: Any, above: Any, mask: Any) -> Any:
     """As `keep_beyond`, with a limit of its own for each pixel."""
     left = np.uint8(0)
     if above:
@@ -165,7 +165,7 @@ def mark_zone(spans: Spans, y: int, x0: int, x1: int, out: Any) -> tuple[int, bo
 
 
 @compiled
-def _count(zone: Any, bits: Any) -> int:
+def _count(zone: Any, bits: Any) -> Any:
     """Pixels of a stretch whose code has one of the bits."""
     total = 0
     for start in range(0, zone.size, 128):  # short sums in bytes, which processors add many at a time

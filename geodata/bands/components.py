@@ -107,8 +107,8 @@ class Labeller:
         mine = np.flatnonzero(rank[numbers] >= 0)
         mine = mine[np.argsort(rank[numbers[mine]], kind="stable")]
         starts = np.searchsorted(rank[numbers[mine]], np.arange(objects.size + 1))
-        runs, sums = merge_touching(self._runs[mine], rank[numbers[mine]]), self._sums[mine]
-        runs, first = runs[0], runs[1]
+        runs, first = merge_touching(self._runs[mine], rank[numbers[mine]])
+        sums = self._sums[mine]
         totals = np.add.reduceat(sums, starts[:-1], axis=0)
         bounds = np.searchsorted(first, starts)
         found = []

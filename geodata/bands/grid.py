@@ -19,9 +19,8 @@ from pyproj.exceptions import CRSError, ProjError
 from geodata.crs import LocalXY, local_xy
 from geodata.errors import GeoError
 from geodata.frames.camera import Camera, distort
-from geodata.frames.project import MIN_DEPRESSION_DEG, Pose, Sigma, axes, ground_covariance, ground_points
+from geodata.frames.project import MIN_DEPRESSION_DEG, Pose, Sigma, axes, ground_covariance, ground_points, to_plane
 from geodata.frames.project import to_lonlat as from_plane
-from geodata.frames.project import to_plane
 
 Array = NDArray[np.float64]
 

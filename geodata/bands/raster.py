@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -64,22 +64,35 @@ class Reader(Protocol):
 class Source(Protocol):
     """What recognition needs of a picture, whatever it lies in. Bands are counted from 0 in `names`."""
 
-    width_px: int
-    height_px: int
-    dtype: str
-    names: tuple[str | None, ...]
-    wavelengths_nm: tuple[float | None, ...]
-    scales: tuple[float, ...]
-    offsets: tuple[float, ...]
-    nodata: tuple[float | None, ...]
-    masked: bool
-    reflectance: bool | None
-    block_px: tuple[int, int]
-    grid: Grid
-    warnings: tuple[str, ...]
+    @property
+    def width_px(self) -> int: ...
+    @property
+    def height_px(self) -> int: ...
+    @property
+    def dtype(self) -> str: ...
+    @property
+    def names(self) -> tuple[str | None, ...]: ...
+    @property
+    def wavelengths_nm(self) -> tuple[float | None, ...]: ...
+    @property
+    def scales(self) -> tuple[float, ...]: ...
+    @property
+    def offsets(self) -> tuple[float, ...]: ...
+    @property
+    def nodata(self) -> tuple[float | None, ...]: ...
+    @property
+    def masked(self) -> bool: ...
+    @property
+    def reflectance(self) -> bool | None: ...
+    @property
+    def block_px(self) -> tuple[int, int]: ...
+    @property
+    def grid(self) -> Grid: ...
+    @property
+    def warnings(self) -> tuple[str, ...]: ...
 
-    def opened(self) -> Any:
-        """A context manager that gives a `Reader`; one for each thread."""
+    def opened(self) -> AbstractContextManager[Reader]:
+        """A reader for the calling thread."""
 
 
 @dataclass(frozen=True)

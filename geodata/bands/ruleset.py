@@ -264,11 +264,12 @@ class _Reading:
         if len(table) > MAX_ROWS:
             self.fault("kind", f"规则多于 {MAX_ROWS} 条")
             return []
-        rows = [
-            self._row(body, f"kind 第 {number} 条", indices)
-            for number, body in enumerate(table, start=1)
-            if isinstance(body, dict) or self.fault(f"kind 第 {number} 条", "应是一张表")
-        ]
+        rows = []
+        for number, body in enumerate(table, start=1):
+            if isinstance(body, dict):
+                rows.append(self._row(body, f"kind 第 {number} 条", indices))
+            else:
+                self.fault(f"kind 第 {number} 条", "应是一张表")
         names = [row.name for row in rows]
         for row in rows:
             where = f"规则 {row.name}"

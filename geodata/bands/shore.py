@@ -16,7 +16,6 @@ from geodata.bands.describe import Detection
 from geodata.bands.ruleset import Row
 from geodata.crs import LocalXY
 
-
 TOUCH_M = 0.3
 """An object this near to the strip along the bank ends there because the strip was not looked at."""
 

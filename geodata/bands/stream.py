@@ -7,7 +7,7 @@ however large it is. It knows no rule: what is done with a window is the caller'
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from queue import SimpleQueue
@@ -21,7 +21,6 @@ from geodata.bands.raster import Reader, Source
 from geodata.errors import GeoError
 
 THREADS = 2
-MARGIN = 2
 MAX_WINDOW_BYTES = 12 * 2**20
 LEAST_SIDE_PX = 4
 
@@ -43,13 +42,13 @@ class Window:
     x0: int
     x1: int
 
-    def inner(self, height_px: int, width_px: int) -> tuple[int, int, int, int]:
-        """Rows from, to, columns from, to whose eight neighbours are at hand: one behind the block."""
+    def inner(self, height_px: int, width_px: int, reach: int = 1) -> tuple[int, int, int, int]:
+        """Rows from, to, columns from, to whose neighbours within `reach` are at hand: so much behind the block."""
         return (
-            max(self.y0 - 1, 0),
-            self.y1 if self.y1 == height_px else self.y1 - 1,
-            max(self.x0 - 1, 0),
-            self.x1 if self.x1 == width_px else self.x1 - 1,
+            max(self.y0 - reach, 0),
+            self.y1 if self.y1 == height_px else self.y1 - reach,
+            max(self.x0 - reach, 0),
+            self.x1 if self.x1 == width_px else self.x1 - reach,
         )
 
 
@@ -58,7 +57,7 @@ _Job = tuple[Window, "Future[Any]"]
 
 @dataclass
 class _Edge:
-    """What a window leaves for its neighbours: its last two rows and columns, and the same of its gaps."""
+    """What a window leaves for its neighbours: its last rows and columns, and the same of its gaps."""
 
     ready: threading.Event = field(default_factory=threading.Event)
     failed: bool = False
@@ -70,12 +69,16 @@ class _Edge:
 
 @dataclass
 class Filled:
-    """A window's numbers with margins: `numbers` (n, h + 3, w + 3), `bad` (h + 3, w + 3), 1 where there is none."""
+    """A window's numbers (n, ...) with margins, and `bad` (...), 1 where there is none.
+
+    `margin`: rows above and columns left of the block, twice the reach; below and right lies the reach once.
+    """
 
     window: Window
     numbers: NDArray[Any]
     bad: NDArray[np.uint8]
     with_bad: bool
+    margin: int
 
 
 def windows_of(source: Source, bands: int, side_px: tuple[int, int] | None = None) -> list[list[Window]]:
@@ -103,7 +106,7 @@ class Stream(Generic[Result]):
     """Runs `work` on every window; rows of windows come out in order.
 
     `skip(window)`: whether a window and all its neighbours' need of it may be left out. `work(filled, thread_store)`
-    is called on any thread; `thread_store` is a dict that stays with the thread.
+    is called on any thread; `thread_store` is a dict that stays with the thread. `reach`: how far neighbours matter.
     """
 
     def __init__(
@@ -115,7 +118,11 @@ class Stream(Generic[Result]):
         cancel: Callable[[], bool] | None = None,
         side_px: tuple[int, int] | None = None,
         threads: int = THREADS,
+        reach: int = 1,
     ) -> None:
+        if not 1 <= 2 * reach <= LEAST_SIDE_PX:
+            raise ValueError("a window must be at least twice as large as the reach")
+        self._reach = reach
         self._source, self._bands, self._work, self._skip, self._cancel = source, bands, work, skip, cancel
         self.rows = windows_of(source, len(bands), side_px)
         self._threads = threads
@@ -124,7 +131,8 @@ class Stream(Generic[Result]):
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._gaps = source.dtype == "float32" or source.masked or any(source.nodata[b] is not None for b in bands)
 
-    def __iter__(self) -> Iterator[tuple[list[Window], list[Result]]]:
+    def results(self) -> Generator[tuple[list[Window], list[Result]], None, None]:
+        """Rows of windows in order, with what `work` gave for those not left out."""
         workers = [threading.Thread(target=self._serve, name=f"window-{n}", daemon=True) for n in range(self._threads)]
         for worker in workers:
             worker.start()
@@ -214,19 +222,20 @@ class Stream(Generic[Result]):
     def _read(self, window: Window, edge: _Edge, store: dict[str, Any]) -> Filled:
         height, width = window.y1 - window.y0, window.x1 - window.x0
         reader: Reader = store["reader"]
-        shape = (len(self._bands), height + 3, width + 3)
+        margin = 2 * self._reach
+        shape = (len(self._bands), height + margin + self._reach, width + margin + self._reach)
         if "numbers" not in store or store["numbers"].shape != shape:
             store["numbers"] = np.zeros(shape, self._source.dtype)
             store["bad"] = np.zeros(shape[1:] if self._gaps else (1, 1), np.uint8)
         numbers, bad = store["numbers"], store["bad"]
-        inside = numbers[:, 2 : 2 + height, 2 : 2 + width]
+        inside = numbers[:, margin : margin + height, margin : margin + width]
         reader.read(self._bands, window.y0, window.x0, inside)
         if self._gaps:
-            gaps = bad[2 : 2 + height, 2 : 2 + width]
+            gaps = bad[margin : margin + height, margin : margin + width]
             self._mark(window, reader, inside, gaps)
-            edge.bad_rows, edge.bad_columns = gaps[-MARGIN:].copy(), gaps[:, -MARGIN:].copy()
-        edge.rows, edge.columns = inside[:, -MARGIN:].copy(), inside[:, :, -MARGIN:].copy()
-        return Filled(window, numbers, bad, self._gaps)
+            edge.bad_rows, edge.bad_columns = gaps[-margin:].copy(), gaps[:, -margin:].copy()
+        edge.rows, edge.columns = inside[:, -margin:].copy(), inside[:, :, -margin:].copy()
+        return Filled(window, numbers, bad, self._gaps, margin)
 
     def _mark(self, window: Window, reader: Reader, inside: Any, gaps: Any) -> None:
         gaps[:] = 0
@@ -240,7 +249,7 @@ class Stream(Generic[Result]):
 
     def _fill(self, filled: Filled) -> None:
         """Margins from the neighbours' edges; at the picture's border its outermost pixels once more."""
-        window, numbers = filled.window, filled.numbers
+        window, numbers, margin = filled.window, filled.numbers, filled.margin
         height, width = window.y1 - window.y0, window.x1 - window.x0
         above = self._edge(window.row - 1, window.column)
         left = self._edge(window.row, window.column - 1)
@@ -250,20 +259,20 @@ class Stream(Generic[Result]):
         )
         for plane, rows, columns in planes:
             for edge, name, target in (
-                (above, rows, plane[:, :2, 2 : 2 + width]),
-                (left, columns, plane[:, 2 : 2 + height, :2]),
+                (above, rows, plane[:, :margin, margin : margin + width]),
+                (left, columns, plane[:, margin : margin + height, :margin]),
             ):
                 target[:] = 0 if edge is None or getattr(edge, name) is None else getattr(edge, name)
             held = None if corner is None else getattr(corner, rows)
-            plane[:, :2, :2] = 0 if held is None else held[..., -MARGIN:]
+            plane[:, :margin, :margin] = 0 if held is None else held[..., -margin:]
             if window.x0 == 0:
-                plane[:, :, 1] = plane[:, :, 2]
+                plane[:, :, :margin] = plane[:, :, margin, None]
             if window.x1 == self._source.width_px:
-                plane[:, :, 2 + width] = plane[:, :, 1 + width]
+                plane[:, :, margin + width :] = plane[:, :, margin + width - 1, None]
             if window.y0 == 0:
-                plane[:, 1] = plane[:, 2]
+                plane[:, :margin] = plane[:, margin, None]
             if window.y1 == self._source.height_px:
-                plane[:, 2 + height] = plane[:, 1 + height]
+                plane[:, margin + height :] = plane[:, margin + height - 1, None]
 
     def _edge(self, row: int, column: int) -> _Edge | None:
         if row < 0 or column < 0:

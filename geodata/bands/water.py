@@ -34,12 +34,15 @@ BRIGHT = 2.5
 class Zone:
     """`spans` of water and bank; `found`: the water was found in the picture, no place told it.
 
-    `shore`: the water that is not open (shapely, WGS-84), None where only the picture tells the water.
+    `shore`: the water that is not open (shapely, WGS-84), None where only the picture tells the water. Then `codes` is
+    what was found, a pixel of it `factor` of the picture's.
     """
 
     spans: Spans
     found: bool
     shore: Any = None
+    codes: Any = None
+    factor: int = 1
 
 
 def zone_of_place(water: Any, grid: Grid, height_px: int, width_px: int, bank_m: float, shore_m: float = 0.0) -> Zone:
@@ -97,9 +100,25 @@ def zone_by_index(source: Source, plan: Plan, rules: RuleSet, pixel_m: float) ->
     if not wet.any():
         codes[:] = 0
     far = ~_grown(~wet, round(rules.bank["shore_m"] / cell_m), True)
-    away = np.where(far & wet, WATER | OPEN, 0).astype(np.uint8)
-    spans = over(spans_of_mask(codes, factor, height, width), spans_of_mask(away, factor, height, width))
-    return Zone(spans, found=True)
+    codes[far & wet] = WATER | OPEN
+    return Zone(_spans_of_codes(codes, factor, height, width), found=True, codes=codes, factor=factor)
+
+
+def zone_of_cells(zone: Zone, factor: int, height_px: int, width_px: int) -> Zone:
+    """A zone found in a picture, for the cells of `factor` pixels of that picture."""
+    rows, columns = (
+        np.minimum((np.arange(length) * factor + factor // 2) // zone.factor, zone.codes.shape[axis] - 1)
+        for axis, length in enumerate((height_px, width_px))
+    )
+    codes = np.ascontiguousarray(zone.codes[np.ix_(rows, columns)])
+    return Zone(_spans_of_codes(codes, 1, height_px, width_px), found=True, codes=codes)
+
+
+def _spans_of_codes(codes: NDArray[np.uint8], factor: int, height_px: int, width_px: int) -> Spans:
+    """Water and bank as whole stretches, with the open water over them."""
+    below = codes & np.uint8(WATER | BANK)
+    away = np.where(codes & OPEN, codes, np.uint8(0))
+    return over(spans_of_mask(below, factor, height_px, width_px), spans_of_mask(away, factor, height_px, width_px))
 
 
 def _wet(source: Source, plan: Plan, rules: RuleSet, factor: int) -> NDArray[np.bool_]:

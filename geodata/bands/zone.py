@@ -128,7 +128,7 @@ def _edges(shape: Any, grid: Grid) -> NDArray[np.float64]:
 
 
 @compiled
-def _crossings(edges: Any, height_px: int, rows: Any, xs: Any) -> int:
+def _crossings(edges: Any, height_px: Any, rows: Any, xs: Any) -> int:
     """Where edges cross the middle lines of pixel rows; only counts when there is no room given."""
     count = 0
     for e in range(edges.shape[0]):

@@ -31,6 +31,7 @@ MOST_PX = 4_000_000
 AROUND_M = 50.0
 """Ground beyond an outline that is looked at, to register by and to compare with."""
 LEAST_R2 = 0.4
+SURE_TILES = 20
 FAIR_PX = 0.5
 """Residuals beyond this are told; two views of trees and walls do not fit better."""
 
@@ -225,7 +226,7 @@ def _compared(
         "ratio": found.ratio, "interval": found.interval, "index_before": found.index_before,
         "index_after": found.index_after, "index_mad": found.index_mad,
     }  # fmt: skip
-    sure = steady_light and fit.residual_px <= 2 * FAIR_PX
+    sure = steady_light and fit.residual_px <= 2 * FAIR_PX and fit.tiles >= SURE_TILES
     return _from(judge(found, seen_again, sure), base)
 
 

@@ -76,11 +76,11 @@ def register(before: F32, after: F32, still_before: Mask, still_after: Mask, rea
     starts.sort(key=lambda start: -start[0])
     best, why = None, _refused("两期画面对不上，没有足够的共同地物")
     for agreement, coarse in starts:
-        for a, b in views:
+        for (a, b), side_px in ((views[0], TILE_PX), (views[1], TILE_PX), (views[1], 2 * TILE_PX)):
             if agreement < LEAST_AGREEMENT or (best is not None and best.residual_px <= GOOD_PX):
                 break
             try:
-                found = _fine(_even(a, still_before), _even(b, still_after), still_before, still_after, coarse)
+                found = _fine(_even(a, still_before), _even(b, still_after), still_before, still_after, coarse, side_px)
             except GeoError as error:
                 why = error
                 continue
@@ -204,11 +204,11 @@ def _ecc(a: F32, b: F32, still_a: Mask, still_b: Mask, start: Array) -> tuple[Ar
     return matrix, float((x * y).sum() / (math.sqrt(float((x * x).sum()) * float((y * y).sum())) + 1e-9))
 
 
-def _fine(a: F32, b: F32, still_a: Mask, still_b: Mask, coarse: Array) -> Registration:
+def _fine(a: F32, b: F32, still_a: Mask, still_b: Mask, coarse: Array, side_px: int) -> Registration:
     matrix = coarse
     spots: Array = np.zeros((0, 2))
     for turn, reach in enumerate((REACH_PX, 6, 4)):
-        spots, targets = _tiles(a, b, still_a, still_b, matrix, reach)
+        spots, targets = _tiles(a, b, still_a, still_b, matrix, reach, side_px)
         if len(spots) < LEAST_TILES:
             raise _refused("岸上能逐块对齐的地物太少")
         fit = _every_second(spots)
@@ -256,7 +256,9 @@ def _model(spots: Array, targets: Array, spread: bool) -> Array | None:
     return None if flat is None else np.vstack((flat, [0.0, 0.0, 1.0]))
 
 
-def _tiles(a: F32, b: F32, still_a: Mask, still_b: Mask, matrix: Array, reach: int) -> tuple[Array, Array]:
+def _tiles(
+    a: F32, b: F32, still_a: Mask, still_b: Mask, matrix: Array, reach: int, side_px: int
+) -> tuple[Array, Array]:
     """Middles of tiles of the earlier picture, and where the later one shows them, to a part of a pixel."""
     size = (a.shape[1], a.shape[0])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
@@ -264,8 +266,8 @@ def _tiles(a: F32, b: F32, still_a: Mask, still_b: Mask, matrix: Array, reach: i
     seen = cv2.warpPerspective(still_b.astype(np.float32), matrix, size, flags=flags) > 0.9
     usual = float(a[still_a].std())
     spots, targets = [], []
-    half = TILE_PX // 2
-    step = max(half, round(math.sqrt(a.size / 900)))
+    half = side_px // 2
+    step = max(TILE_PX // 2, round(math.sqrt(a.size / 900)))
     for y in range(half + reach, size[1] - half - reach, step):
         for x in range(half + reach, size[0] - half - reach, step):
             rows, columns = slice(y - half, y + half), slice(x - half, x + half)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import shapely
 from affine import Affine
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyproj import CRS
 
@@ -19,6 +19,7 @@ from geodata.bands.raster import Held
 from geodata.bands.ruleset import read_rules
 from geodata.bands.shore import to_bank
 from geodata.bands.stack import Stack
+from geodata.bands.stream import Filled, Stream
 from geodata.crs import local_xy
 
 NAMES = ("green", "red", "rededge", "nir")
@@ -34,7 +35,8 @@ def held(h: int, w: int) -> Held:
 
 def brute(array: np.ndarray, factor: int) -> np.ndarray:
     """The same by a plain loop that shares no code."""
-    picks = [factor // 6, factor // 2, factor - 1 - factor // 6]
+    spread = 1 if factor < 5 else 2
+    picks = [factor // 2 - spread, factor // 2, factor // 2 + spread]
     out = np.empty((array.shape[0] // factor, array.shape[1] // factor), np.float32)
     for y in range(out.shape[0]):
         for x in range(out.shape[1]):
@@ -43,21 +45,60 @@ def brute(array: np.ndarray, factor: int) -> np.ndarray:
     return out
 
 
-@given(factor=st.integers(3, 9), y=st.integers(0, 4), x=st.integers(0, 4))
-@pytest.mark.filterwarnings("ignore:.*All-NaN.*")
-def test_a_cell_is_the_median_of_its_nine_pixels_wherever_it_is_read(factor: int, y: int, x: int) -> None:
+def filled(source: Held, factor: int, side_px: tuple[int, int], plainly: bool = False) -> Cells:
+    """The cells of a picture, taken from windows of that size."""
+    cells = Cells(source, factor, (3, 0))
+    size = (source.height_px, source.width_px)
+
+    def work(window: Filled, store: object) -> object:
+        return cells.take(window, window.window.inner(*size, cells.spread))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("geodata.bands.cells.COMPILES", not plainly)
+        stream = Stream(source, (3, 0), work, side_px=side_px, reach=cells.spread)
+        for _, results in stream.results():
+            cells.put(results)  # type: ignore[arg-type]  # what work gave
+    return cells
+
+
+@given(
+    factor=st.integers(3, 9),
+    y=st.integers(0, 4),
+    x=st.integers(0, 4),
+    side_px=st.tuples(st.integers(4, 90), st.integers(4, 90)),
+    plainly=st.booleans(),
+)
+@settings(max_examples=30)
+def test_a_cell_is_the_median_of_its_nine_pixels_wherever_the_picture_is_cut(
+    factor: int, y: int, x: int, side_px: tuple[int, int], plainly: bool
+) -> None:
     source = held(83, 71)
-    cells = Cells(source, factor)
+    cells = filled(source, factor, side_px, plainly)
     assert (cells.height_px, cells.width_px) == (83 // factor, 71 // factor)
-    whole = np.stack([brute(band, factor) for band in source.stack.array])
+    whole = np.stack([brute(source.stack.array[band], factor) for band in (3, 0)])
     out = np.empty((2, cells.height_px - y, cells.width_px - x), np.float32)
+    mask = np.empty(out.shape[1:], np.uint8)
     with cells.opened() as reader:
-        reader.read((3, 0), y, x, out)
-    np.testing.assert_array_equal(out, whole[[3, 0], y:, x:])
+        reader.read((0, 1), y, x, out)
+        reader.mask(y, x, mask)
+        thin, thin_mask = reader.coarse((1,), 2)
+    cells.close()
+    np.testing.assert_array_equal(np.where(mask != 0, out, np.nan), whole[:, y:, x:])
+    assert thin.shape == (1, -(-cells.height_px // 2), -(-cells.width_px // 2)) and thin_mask is not None
+    assert thin[0, 0, 0] == out[1, 1, 1] if (y, x) == (0, 0) and mask[1, 1] else True
+
+
+def test_what_no_window_answered_for_is_empty() -> None:
+    cells = Cells(held(80, 80), 5, (3, 0))
+    mask = np.ones((cells.height_px, cells.width_px), np.uint8)
+    with cells.opened() as reader:
+        reader.mask(0, 0, mask)
+    cells.close()
+    assert not mask.any()
 
 
 def test_a_cell_lies_where_its_pixels_lie() -> None:
-    cells = Cells(held(80, 80), 5)
+    cells = Cells(held(80, 80), 5, (3, 0))
     middle = np.array([[3.5, 7.5]])
     np.testing.assert_allclose(cells.grid.to_lonlat(middle), GRID.to_lonlat(middle * 5), rtol=0, atol=1e-12)
     np.testing.assert_allclose(cells.grid.to_pixels(cells.grid.to_lonlat(middle)), middle, atol=1e-4)
