@@ -87,7 +87,7 @@ def report(work: Work, draft: Draft) -> Outcome:
         sighting.state, sighting.why = "discarded", "false_spot"
         work.tell("clue_discarded", subject=f"clue:{sighting.id}", why="false_spot", kind=draft.kind)
         return Outcome(sighting, None, False, False, code)
-    why = _waits(draft, place, trust.worth(sighting) if machine else None, kind.confirm_score)
+    why = _waits(draft, place, machine, kind.confirm_score)
     found = _match(work, sighting, place) if not why else None
     if found and found.verdict == "relapse":
         why, sighting.relapse_of = "relapse", found.issue.id
@@ -229,9 +229,9 @@ def _seal(work: Work, sighting: m.Sighting, draft: Draft) -> None:
         sighting.callback_sealed = identity.seal(work.keys.operator, str(contact["phone"]).encode())
 
 
-def _waits(draft: Draft, place: siting.Site | None, worth: float | None, confirm_score: float) -> str:
-    """Why a sighting waits; `worth` is a machine's score as far as it is trusted here, None of a person's report."""
-    if worth is not None and worth < confirm_score:
+def _waits(draft: Draft, place: siting.Site | None, machine: bool, confirm_score: float) -> str:
+    """Why a sighting waits. A machine's score counts as given: what it proved here bears on assignment by rule only."""
+    if machine and (draft.score or 0.0) < confirm_score:
         return "fishing" if draft.kind == "illegal_fishing" else "unsure"
     if draft.hold:
         return draft.hold

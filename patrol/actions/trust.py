@@ -1,7 +1,8 @@
 """What a machine's score is worth here: the share of its reviewed clues of a kind that proved true.
 
 Counted over the clues that a person confirmed or discarded as wrong in the last half year, for each platform by
-itself; our own recognition is a platform too. A score is multiplied by it before any threshold is asked.
+itself; our own recognition is a platform too. A score is multiplied by it before anything is assigned by rule; whether
+a detection opens an issue is asked of the score as given, because that much outsiders are promised.
 """
 
 from __future__ import annotations

@@ -41,7 +41,8 @@ def test_wrong_clues_raise_what_a_platform_must_bring(station: Station) -> None:
         assert trust.measured(look, "drone", None, "floating_debris") == 1.0
     weak = town.report("drone", chainage_m=2600, actor=poor, score=0.95)
     strong = town.report("drone", chainage_m=2750, actor=good, score=0.95)
-    assert weak.waiting and weak.sighting.why == "unsure" and weak.sighting.trust == 0.5
+    assert weak.issue is not None and weak.sighting.trust == 0.5  # opened as given, but worth half to the rules
+    assert trust.worth(weak.sighting) == pytest.approx(0.475)
     assert strong.issue is not None and strong.sighting.trust == 1.0
     with station.look(office) as look:
         assert told.detail(look, weak.sighting)["trust"] == 0.5

@@ -14,7 +14,6 @@ from typing import Any
 
 import click
 import pytest
-import structlog
 
 from geodata.layers import LAYERS
 from patrol.cli import cli, ground, run
@@ -55,7 +54,6 @@ def terminal(
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
-    kept = structlog.get_config()
 
     def command(*arguments: str | Path) -> Said:
         capsys.readouterr()
@@ -67,7 +65,6 @@ def terminal(
         return Said(code, said.out, said.err)
 
     yield command
-    structlog.configure(**kept)
 
 
 @pytest.fixture

@@ -102,6 +102,7 @@ def test_a_cell_lies_where_its_pixels_lie() -> None:
     middle = np.array([[3.5, 7.5]])
     np.testing.assert_allclose(cells.grid.to_lonlat(middle), GRID.to_lonlat(middle * 5), rtol=0, atol=1e-12)
     np.testing.assert_allclose(cells.grid.to_pixels(cells.grid.to_lonlat(middle)), middle, atol=1e-4)
+    cells.close()
 
 
 def test_pieces_at_the_bank_become_one_thing_that_reaches_it() -> None:

@@ -136,7 +136,7 @@ def test_a_window_holds_what_a_walk_through_its_minutes_holds(
     window = Window("w", frozenset("*"), frozenset(["boat"]), first, last, ((start, end),))
 
     def is_day(day: date) -> bool:
-        cursor = date(2024, *first)
+        cursor = date(2023 if first > last else 2024, *first)  # passes a 29 February wherever the window has one
         for _ in range(367):
             if (cursor.month, cursor.day) == (day.month, day.day):
                 return True
