@@ -115,7 +115,9 @@ def recognise_stack(
 
     As `recognise`; refuses bands that are not aligned (`not_aligned`) or too few (`missing_bands`).
     """
-    return recognise(Held(stack, grid), place, rules, progress, cancel, window_px=window_px, plain=plain, tolerance_px=tolerance_px)
+    return recognise(
+        Held(stack, grid), place, rules, progress, cancel, window_px=window_px, plain=plain, tolerance_px=tolerance_px
+    )
 
 
 def seen_area(grid: Grid, width: int, height: int) -> Any:

@@ -228,7 +228,9 @@ def middles_plainly(
         steps = (-spread, 0, spread)
         return np.stack(
             [
-                plane[y + dy : y + dy + height : factor, x + dx : x + dx + width : factor][: out.shape[1], : out.shape[2]]
+                plane[y + dy : y + dy + height : factor, x + dx : x + dx + width : factor][
+                    : out.shape[1], : out.shape[2]
+                ]
                 for dy in steps
                 for dx in steps
             ]

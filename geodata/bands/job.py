@@ -78,7 +78,9 @@ class Job:
             found, water, judged = look.run(tuple(cells.values()), self.progress)
             for factor, kept in cells.items():
                 plan = self._plan(_only(self.rules, whole, factors, factor), kept, reflectance)
-                found += _Look(self, kept, plan, self._zone_of(zone, kept), pixel_m2 * factor**2, frame).run((), None)[0]
+                found += _Look(self, kept, plan, self._zone_of(zone, kept), pixel_m2 * factor**2, frame).run((), None)[
+                    0
+                ]
         if judged == 0:
             self._nothing_judged(zone, fine)
         return tuple(found), water * pixel_m2
@@ -197,9 +199,7 @@ class _Look:
             return *told, [kept.take(filled, inner) for kept in cells]
 
         side_px = self.job.window_px if source is self.job.source else None
-        stream = Stream(
-            source, plan.bands, work, _skipper(spans, height, reach), self.job.cancel, side_px, reach=reach
-        )
+        stream = Stream(source, plan.bands, work, _skipper(spans, height, reach), self.job.cancel, side_px, reach=reach)
         found: list[Component] = []
         water, judged, done = 0, 0, 0
         if progress is not None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from patrol.cli.answers import aside, as_json, give
+from patrol.cli.answers import as_json, aside, give
 
 if TYPE_CHECKING:
     from geodata.recognise import Recognised

@@ -32,7 +32,11 @@ def rounds_due(look: Work) -> list[dict[str, Any]]:
 def unanswered(look: Work) -> list[dict[str, Any]]:
     """Fishing events in scope that were warned of and that nobody has acknowledged, newest first."""
     return [
-        {**row, "place": on_river(look, row["lon"], row["lat"]), "age_s": _age_s(look, datetime.fromisoformat(row["warned_at"]))}
+        {
+            **row,
+            "place": on_river(look, row["lon"], row["lat"]),
+            "age_s": _age_s(look, datetime.fromisoformat(row["warned_at"])),
+        }
         for row in episodes.listing(look, only_open=True)[:MOST_UNANSWERED]
     ]
 

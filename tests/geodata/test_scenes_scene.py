@@ -177,7 +177,9 @@ def test_the_written_place_opens_without_a_doubt(made: Scene, tmp_path: Path) ->
 
 
 def test_a_reach_without_a_plume_is_a_place_too(tmp_path: Path) -> None:
-    calm = next(made for made in (scene(seed, "tune", 300) for seed in range(20)) if all(t.head is None for t in made.truths))
+    calm = next(
+        made for made in (scene(seed, "tune", 300) for seed in range(20)) if all(t.head is None for t in made.truths)
+    )
     assert check(write(calm, tmp_path).place) == []
 
 
