@@ -34,7 +34,7 @@ _RAIL = (
     ("/desk/deliveries", "ui-bell", "推送", "T", "deliveries", False),
     ("/hotline", "ui-phone", "热线", "H", "", False),
     ("/map", "ui-map", "地图", "M", "", False),
-    ("/cockpit", "ui-chart", "数字", "N", "", False),
+    ("/desk/figures", "ui-chart", "数字", "N", "", False),
     ("/desk/people", "ui-people", "人员", "P", "", False),
 )
 

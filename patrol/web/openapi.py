@@ -53,6 +53,8 @@ class Said:
 _BOX: Json = {"type": "string", "pattern": r"^-?\d{1,3}(\.\d+)?(,-?\d{1,3}(\.\d+)?){3}$"}
 _PAGE: Json = {"type": "integer", "minimum": 1, "maximum": 100_000}
 _SIZE: Json = {"type": "string", "pattern": r"^([1-9]\d{1,3}|original)$", "default": "1280"}
+_DAY: Json = {"type": "string", "format": "date"}
+_PERIOD = {"from": _DAY, "to": _DAY}
 _DECIDED = {"200": "the issue", "412": "decided meanwhile", "428": "no If-Match"}
 
 SAID: dict[str, Said] = {
@@ -120,6 +122,8 @@ SAID: dict[str, Said] = {
     "GET /api/v1/slips/<number>.pdf": Said("the printed slip", media="application/pdf"),
     "GET /api/v1/slips/<number>.json": Said("the frozen facts of a slip"),
     "GET /api/v1/changes": Said("what changed after a cursor", {"since": _WHOLE}, ok={"200": "changes", "304": "nothing new"}),
+    "GET /api/v1/figures": Said("every figure of a period, with its formula; the public's without issues", _PERIOD),
+    "GET /api/v1/figures/<name>": Said("one figure, with the issues behind it", _PERIOD),
     "GET /api/v1/place/<layer>": Said("a layer of the place", media="application/geo+json"),
     "POST /api/v1/tips/status": Said("how a report stands", body="CodeIn"),
     "POST /api/v1/tips/supplement": Said("more words to a report", body="SupplementIn"),

@@ -9,6 +9,7 @@ from flask import Flask, request
 from patrol.queries.words import shown
 from patrol.station import Station
 from patrol.web import (
+    desk_figures,
     desk_shell,
     desk_take,
     desk_work,
@@ -32,7 +33,7 @@ def install_pages(app: Flask, station: Station) -> None:
                 "path": request.path}  # fmt: skip
 
     app.register_blueprint(phone.bp)
-    for doors in (desk_take, desk_work, sky_pages, sky_review):
+    for doors in (desk_figures, desk_take, desk_work, sky_pages, sky_review):
         assert doors.__name__  # one blueprint, its doors in several files: importing them registers their routes
     app.register_blueprint(desk_shell.bp)
     for bp in (public.bp, signin.bp, hotline.bp, mapdoor.bp):

@@ -106,8 +106,11 @@ def test_look_back_is_never_the_closers_and_a_relapse_opens_a_linked_issue(law: 
         with pytest.raises(Refused, match="换人"):
             law.step(number, "look_back", looker, finding="good")
     inspector = law.role("inspector")
+    closed_at = law.issue(number).ended_at
+    law.clock.forward(days=3)
     law.photo(number, "look_back", inspector)
     law.step(number, "look_back", inspector, finding="relapse", reason="又漂来了")
+    assert law.issue(number).ended_at == closed_at  # it was closed when it was closed
     again = next(line for line in law.trail(number) if line.event == "looked_back").facts["relapse"]
     issue = law.issue(again)
     assert (issue.state, issue.origin_id, issue.origin_how) == ("reported", law.issue(number).id, "relapse")

@@ -349,7 +349,7 @@ def _do(
     if to != issue.state or done.restep:
         issue.step_at = work.now
     issue.state = to
-    if to in lifecycle.ENDS:
+    if to in lifecycle.ENDS and to != before:  # a look-back or an appeal leaves the end where it was
         issue.ended_at = work.now
     if to not in ("assigned", "supervised", "merged"):
         # nothing is suspended that nobody works on; its review date must not speak up later
