@@ -35,7 +35,7 @@ def figures_page() -> Response:
         return page(
             look, "figures", "/desk/figures", 422 if faults else 200, rows=rows, period=period, faults=faults,
             query=f"from={period.first}&to={period.last}", crumbs=[{"zh": "数字"}],
-            behind=figures.figure(look, opened, period, issues=True) if opened in FIGURES else None,
+            behind=_behind(figures.figure(look, opened, period, issues=True)) if opened in FIGURES else None,
             weeks=series.weeks(look, period), times=series.close_times(look, period), heat=series.heat(look, period),
             units=series.units(look, period),
         )  # fmt: skip
@@ -57,6 +57,17 @@ def figures_csv() -> Response:
     response = Response(out.getvalue().encode("utf-8-sig"), mimetype="text/csv")
     response.headers["Content-Disposition"] = f'attachment; filename="figures-{period.first}-{period.last}.csv"'
     return response
+
+
+def _behind(row: dict[str, Any]) -> dict[str, Any]:
+    """The issues of one figure in three groups: above the line, below it only, and told apart from both."""
+    issues = row.get("issues", [])
+    counted = [one for one in issues if not one["part"].startswith("apart:")]
+    groups = {
+        "met": [one for one in counted if one["met"]], "missed": [one for one in counted if not one["met"]],
+        "apart": [one for one in issues if one["part"].startswith("apart:")],
+    }  # fmt: skip
+    return {**row, "groups": groups}
 
 
 def _safe(cell: str) -> str:

@@ -76,6 +76,7 @@ SHOTS = (
     Shot("desk-assign", "/desk/issues/{reported}", "office"),
     Shot("desk-requests", "/desk/requests", "head"),
     Shot("desk-deliveries", "/desk/deliveries", "office"),
+    Shot("desk-figures", "/desk/figures?open=push", "office"),
     Shot("desk-people", "/desk/people", "head"),
     Shot("desk-chief", "/desk", "chief"),
     Shot("desk-flights", "/desk/flights", "office"),
