@@ -62,7 +62,7 @@ def heat(look: Work, period: Period) -> dict[str, Any]:
         m.Issue.state.not_in(("merged", "dismissed")),
     )  # fmt: skip
     for kind, chainage_m in look.session.execute(query):
-        rows[kind][min(int(chainage_m // STRETCH_M), stretches - 1)] += 1
+        rows[kind][min(int((chainage_m or 0.0) // STRETCH_M), stretches - 1)] += 1
     return {
         "stretches": stretches,
         "rows": [
@@ -78,13 +78,13 @@ def units(look: Work, period: Period) -> list[dict[str, Any]]:
     by_unit: dict[str, dict[str, int]] = defaultdict(lambda: {"due": 0, "met": 0, "open": 0, "closed": 0})
     lead = dict(look.session.execute(select(m.Issue.number, m.Issue.lead_unit)).all())
     for member in figures.members(look, "rectify", period):
-        unit = lead.get(member.issue)
+        unit = lead.get(member.issue or "")
         if unit:
             by_unit[unit]["due"] += 1
             by_unit[unit]["met"] += member.met
-    for state, unit, ended_at in look.session.execute(
-        select(m.Issue.state, m.Issue.lead_unit, m.Issue.ended_at).where(m.Issue.lead_unit.is_not(None))
-    ):
+    for state, unit, ended_at in look.session.execute(select(m.Issue.state, m.Issue.lead_unit, m.Issue.ended_at)):
+        if unit is None:
+            continue
         if state in ("assigned", "supervised"):
             by_unit[unit]["open"] += 1
         elif state == "closed" and ended_at is not None and period.begins <= ended_at < period.ends:

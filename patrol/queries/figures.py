@@ -69,7 +69,7 @@ def every(look: Work, period: Period, *, public: bool = False) -> list[dict[str,
 # --- clocks --------------------------------------------------------------------------------------------------
 
 
-def _due(look: Work, period: Period, name: str) -> Select[Any]:
+def _due(look: Work, period: Period, name: str) -> Select[Any, Any]:
     """Instances of a clock that came due in the period and are decided: met, missed, or past their due.
 
     Every instance counts, so that a late one stays late when a new one follows it.
@@ -81,7 +81,7 @@ def _due(look: Work, period: Period, name: str) -> Select[Any]:
     return _clocks(name).where(due, or_(ended, and_(m.Clock.state == "running", m.Clock.due_at <= look.now)))
 
 
-def _clocks(name: str) -> Select[Any]:
+def _clocks(name: str) -> Select[Any, Any]:
     return (
         select(m.Clock, m.Issue)
         .join(m.Issue, m.Issue.id == m.Clock.issue_id)
@@ -266,7 +266,7 @@ def _satisfied(look: Work, period: Period) -> Iterable[Member]:
 # --- sightings -----------------------------------------------------------------------------------------------
 
 
-def _came(period: Period) -> Select[Any]:
+def _came(period: Period) -> Select[Any, Any]:
     return (
         select(m.Sighting, m.Issue.number)
         .outerjoin(m.Issue, m.Issue.id == m.Sighting.issue_id)
