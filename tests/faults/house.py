@@ -18,6 +18,7 @@ import requests
 
 from patrol.settings import Settings
 from patrol.station import Station
+from tests.databases import migrated
 
 _WAIT = threading.Event()
 
@@ -70,8 +71,7 @@ class House:
     def __init__(self, environ: dict[str, str], **more: str) -> None:
         self.port = free_port()
         self.environ = {**os.environ, **environ, "PATROL_PORT": str(self.port), "PATROL_LOG_LEVEL": "error", **more}
-        self.station = Station.open(Settings.read(self.environ))
-        self.station.migrate()
+        self.station = migrated(Station.open(Settings.read(self.environ)))
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
