@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 import structlog
+from argon2 import PasswordHasher
 from hypothesis import HealthCheck, settings
 
+from patrol.actions import people
 from patrol.settings import Settings
 from patrol.station import Station
 from tests.chromium import launched
@@ -36,6 +38,16 @@ def own_logs() -> Iterator[None]:
     kept = structlog.get_config()
     yield
     structlog.configure(**kept)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def costly() -> Iterator[PasswordHasher]:
+    """Tests hash passwords by the hundred, so with the least work. Gives the hasher of the product, which has a test."""
+    kept = people.HASHER, people._NOBODY
+    people.HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    people._NOBODY = people.HASHER.hash("nobody has this")
+    yield kept[0]
+    people.HASHER, people._NOBODY = kept
 
 
 @pytest.fixture(scope="module")
