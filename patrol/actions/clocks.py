@@ -97,6 +97,14 @@ def refresh_all(work: Work, rows: Iterable[m.Clock]) -> None:
         _refresh(work, clock)
 
 
+def climbed(work: Work, clock: m.Clock, marks: list[Mark]) -> None:
+    """Rungs were told: time alone moves nothing but the next of them, unless a pause of its own has ended."""
+    if any(each.kind == "pause" for each in marks):
+        _refresh(work, clock)
+    else:
+        clock.next_at = law.next_due(marks, work.calendar_of(clock.calendar), clock.fired)
+
+
 def _refresh(work: Work, clock: m.Clock) -> None:
     marks = marks_of(clock)
     calendar = work.calendar_of(clock.calendar)
