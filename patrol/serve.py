@@ -31,9 +31,10 @@ from patrol.station import Station
 
 STEP_S = 0.2
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 10.0
+WORKED_PAUSE_S = 1.0  # never longer for a child that did its work before it died: clocks tick while nobody looks
 STABLE_S = 30  # a child that lived so long starts again from the shortest pause
 ASK_EVERY_S = 5
-DEAF_ANSWERS = 6  # so many questions in a row without an answer, and the web is stuck
+DEAF_S = 30  # a web that answered once and then nothing for so long is stuck
 GRACE_S = 45  # a worker is not called stuck before this age, doubled after each time it was
 STOP_WITHIN_S = 15
 PORTS_TRIED = 50
@@ -70,7 +71,8 @@ class Child:
     start_after_s: float = 0.0
     pause_s: float = FIRST_PAUSE_S
     grace_s: float = GRACE_S
-    silent: int = 0
+    worked: bool = False  # it has answered, or was seen at work, in this life
+    heard_s: float = 0.0
     asked_s: float = 0.0
 
     @property
@@ -83,7 +85,8 @@ class Child:
         self.process = subprocess.Popen(
             self.command, env=self.environ, stdin=subprocess.DEVNULL, stdout=out, start_new_session=True
         )
-        self.started_s, self.silent = time.monotonic(), 0
+        self.started_s = self.heard_s = time.monotonic()
+        self.worked = False
         log.info("started", child=self.name, pid=self.process.pid)
 
     def tell(self, number: int) -> None:
@@ -142,13 +145,13 @@ class Supervisor:
         code = child.process.poll()
         if code is not None:
             child.sweep_up()
-            if child.age_s > STABLE_S:
-                child.pause_s = FIRST_PAUSE_S
-            log.error("died", child=child.name, code=code, again_in_s=child.pause_s)
-            child.process, child.start_after_s = None, now_s + child.pause_s
-            child.pause_s = min(2 * child.pause_s, LONGEST_PAUSE_S)
+            longest_s = WORKED_PAUSE_S if self._has_worked(child) else LONGEST_PAUSE_S
+            pause_s = FIRST_PAUSE_S if child.age_s > STABLE_S else min(child.pause_s, longest_s)
+            log.error("died", child=child.name, code=code, again_in_s=pause_s)
+            child.process, child.start_after_s = None, now_s + pause_s
+            child.pause_s = min(2 * pause_s, longest_s)
             return code
-        if now_s - child.asked_s >= (ASK_EVERY_S if self.announced or child.name != "web" else STEP_S):
+        if now_s - child.asked_s >= (ASK_EVERY_S if child.worked or child.name != "web" else STEP_S):
             child.asked_s = now_s
             if self._is_stuck(child):
                 child.stop(STOP_WITHIN_S)
@@ -159,14 +162,12 @@ class Supervisor:
 
     def _web_is_stuck(self, child: Child) -> bool:
         if answers(self.settings):
-            child.silent = 0
+            child.heard_s, child.worked = time.monotonic(), True
             if not self.announced:
                 self.announced = True
                 say(f"巡护已打开：{self.settings.address}  （按 Ctrl-C 停止）")
             return False
-        if child.age_s > GRACE_S:
-            child.silent += 1
-        return child.silent >= DEAF_ANSWERS
+        return time.monotonic() - child.heard_s > DEAF_S + (0 if child.worked else GRACE_S)
 
     def _worker_is_stuck(self, child: Child) -> bool:
         if child.age_s < child.grace_s:
@@ -182,6 +183,17 @@ class Supervisor:
         log.error("stuck", child=child.name, oldest_due_s=told["oldest_due_s"], seen_s=told["worker_seen_s"])
         child.grace_s *= 2
         return True
+
+    def _has_worked(self, child: Child) -> bool:
+        """Whether a child that has just died did its work before: the web answered, a worker showed itself."""
+        if child.worked or child.name == "web":
+            return child.worked
+        try:
+            with self.station.look() as look:
+                seen_s = health.work(look)["worker_seen_s"]
+        except SQLAlchemyError:
+            return False
+        return seen_s is not None and bool(seen_s < child.age_s)
 
     def _stop_all(self) -> None:
         until_s = time.monotonic() + STOP_WITHIN_S

@@ -21,7 +21,9 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Engine, create_engine, event, select, text
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -120,12 +122,17 @@ class Station:
         return self.clock()
 
     def migrate(self, revision: str = "head") -> None:
-        """Bring the tables to `revision`."""
+        """Bring the tables to `revision`, up or down."""
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS))
-        with self._writing(), self.engine.begin() as connection:
+        with self._writing(), self.engine.connect() as connection, _loose(connection), connection.begin():
             config.attributes["connection"] = connection
-            command.upgrade(config, revision)
+            if _lies_behind(connection, config, revision):
+                command.downgrade(config, revision)
+            else:
+                command.upgrade(config, revision)
+            if connection.dialect.name == "sqlite" and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
+                raise Misconfigured(f"升级到 {revision} 后有记录指向不存在的行，已退回。请用备份核对。")
 
     @contextmanager
     def work(self, actor: Actor, now: datetime | None = None) -> Iterator[Work]:
@@ -341,6 +348,33 @@ class Work:
         if issue is None or issue.lead_unit is None:
             return []
         return [f"unit:{unit}" for unit in (issue.lead_unit, *issue.assisting)]
+
+
+@contextmanager
+def _loose(connection: Connection) -> Iterator[None]:
+    """On SQLite a table is altered by making it anew: references to it must not count until all is done.
+
+    They are looked through before the commit, and only before a transaction can they be let go.
+    """
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    raw = connection.connection.driver_connection
+    assert raw is not None
+    raw.execute("PRAGMA foreign_keys=OFF")
+    try:
+        yield
+    finally:
+        raw.execute("PRAGMA foreign_keys=ON")
+
+
+def _lies_behind(connection: Connection, config: Config, revision: str) -> bool:
+    """Whether the tables are already beyond `revision`."""
+    at = MigrationContext.configure(connection).get_current_revision()
+    if at is None or revision in ("head", at):
+        return False
+    older = ScriptDirectory.from_config(config).iterate_revisions(at, "base")
+    return revision == "base" or revision in {each.revision for each in older}
 
 
 def calendar_version(session: Session) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,12 +10,14 @@ from typing import Any
 
 import pytest
 import structlog
+from argon2 import PasswordHasher
 from hypothesis import HealthCheck, settings
-from sqlalchemy import create_engine, text
 
+from patrol.actions import people
 from patrol.settings import Settings
 from patrol.station import Station
 from tests.chromium import launched
+from tests.databases import migrated, own_database
 
 settings.register_profile("patrol", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 settings.load_profile("patrol")
@@ -37,6 +38,16 @@ def own_logs() -> Iterator[None]:
     kept = structlog.get_config()
     yield
     structlog.configure(**kept)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def costly() -> Iterator[PasswordHasher]:
+    """Tests hash passwords by the hundred, so with the least work. Gives the hasher of the product, which has a test."""
+    kept = people.HASHER, people._NOBODY
+    people.HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    people._NOBODY = people.HASHER.hash("nobody has this")
+    yield kept[0]
+    people.HASHER, people._NOBODY = kept
 
 
 @pytest.fixture(scope="module")
@@ -74,34 +85,16 @@ def clock() -> SetClock:
     return SetClock()
 
 
-def database_url() -> str:
-    """The database under test: empty is the embedded SQLite."""
-    return os.environ.get("PATROL_TEST_DATABASE_URL", "")
-
-
 @pytest.fixture
 def environ(tmp_path: Path) -> Iterator[dict[str, str]]:
-    """The environment of one station of its own: a temporary folder, and on PostgreSQL a schema of its own."""
-    values = {"PATROL_DATA": str(tmp_path / "data"), "PATROL_FREE_DISK_MB": "1"}
-    url = database_url()
-    if not url:
+    """The environment of one station of its own, whose database has no tables yet."""
+    with own_database(tmp_path) as values:
         yield values
-        return
-    schema = "t" + uuid.uuid4().hex[:12]
-    engine = create_engine(Settings.read({"PATROL_DATABASE_URL": url}).database)
-    with engine.begin() as connection:
-        connection.execute(text(f"CREATE SCHEMA {schema}"))
-    glue = "&" if "?" in url else "?"
-    yield values | {"PATROL_DATABASE_URL": f"{url}{glue}options=-csearch_path%3D{schema}"}
-    with engine.begin() as connection:
-        connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
-    engine.dispose()
 
 
 @pytest.fixture
 def station(environ: dict[str, str], clock: SetClock) -> Iterator[Station]:
     """An open, migrated station with the settable clock."""
-    opened = Station.open(Settings.read(environ), clock=clock)
-    opened.migrate()
+    opened = migrated(Station.open(Settings.read(environ), clock=clock))
     yield opened
     opened.close()

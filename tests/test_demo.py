@@ -28,6 +28,7 @@ from patrol.rules.lifecycle import STATES
 from patrol.rules.problems import PROBLEMS
 from patrol.settings import Settings
 from patrol.station import ANYONE, Station
+from tests.databases import migrated
 
 NOW = datetime(2026, 11, 25, 3, 30, tzinfo=UTC)  # a Wednesday, 11:30 in Shanghai
 
@@ -139,8 +140,7 @@ def test_sign_ins_work_and_a_second_start_changes_only_the_passwords(week: Week)
 
 def test_real_data_is_left_alone(tmp_path: Path) -> None:
     settings = Settings.read({"PATROL_DATA": str(tmp_path / "data"), "PATROL_FREE_DISK_MB": "1"})
-    station = Station.open(settings)
-    station.migrate()
+    station = migrated(Station.open(settings))
     with station.work(ANYONE) as work:
         people.add_account(work, "someone", "long-enough-password", ["office"])
     with pytest.raises(Misconfigured, match="真实数据"):

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, tzinfo
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from patrol import models as m
 from patrol.rules import clocks as law
@@ -37,13 +37,17 @@ def of(work: Work, issue: m.Issue) -> list[m.Clock]:
 
 def live(work: Work, issue: m.Issue, name: str) -> m.Clock | None:
     """The instance of a clock that still runs or is paused."""
-    rows = (clock for clock in of(work, issue) if clock.name == name and clock.state in LIVE)
-    return max(rows, key=lambda clock: clock.instance, default=None)
+    return work.session.scalar(_newest(issue, name).where(m.Clock.state.in_(LIVE)))
 
 
 def last(work: Work, issue: m.Issue, name: str) -> m.Clock | None:
     """The newest instance of a clock, whatever its state."""
-    return max((c for c in of(work, issue) if c.name == name), key=lambda c: c.instance, default=None)
+    return work.session.scalar(_newest(issue, name))
+
+
+def _newest(issue: m.Issue, name: str) -> Select[tuple[m.Clock]]:
+    clocks = select(m.Clock).where(m.Clock.issue_id == issue.id, m.Clock.name == name)
+    return clocks.order_by(m.Clock.instance.desc(), m.Clock.id).limit(1)
 
 
 def start(
@@ -91,6 +95,14 @@ def stop(
 def refresh_all(work: Work, rows: Iterable[m.Clock]) -> None:
     for clock in rows:
         _refresh(work, clock)
+
+
+def climbed(work: Work, clock: m.Clock, marks: list[Mark]) -> None:
+    """Rungs were told: time alone moves nothing but the next of them, unless a pause of its own has ended."""
+    if any(each.kind == "pause" for each in marks):
+        _refresh(work, clock)
+    else:
+        clock.next_at = law.next_due(marks, work.calendar_of(clock.calendar), clock.fired)
 
 
 def _refresh(work: Work, clock: m.Clock) -> None:

@@ -22,7 +22,7 @@ from patrol.rules import clocks as law
 from patrol.rules import lifecycle
 from patrol.station import LADDER, SYSTEM, Station, Work
 
-BATCH = 100  # a transaction is short, so that a report never waits long for SQLite's one writer
+BATCH = 250  # a tenth of a second: so long a report may have to wait for SQLite's one writer
 ANCHOR_EVERY = timedelta(hours=1)
 ANCHORED = "anchors.jsonl"
 _suspects: WeakKeyDictionary[Engine, list[int]] = WeakKeyDictionary()
@@ -102,7 +102,7 @@ def _fire_one(work: Work, clock: m.Clock, issue: m.Issue | None) -> None:
         if index >= law.PRESSES_FROM and issue is not None and "pressed" not in issue.flags:
             issue.flags = {**issue.flags, "pressed": {"by": "ladder", "clock": clock.name}}
         clock.fired = index + 1
-    clocks.refresh_all(work, [clock])
+    clocks.climbed(work, clock, marks)
 
 
 def _tell(work: Work, clock: m.Clock, issue: m.Issue | None, rung: str, due_at: datetime) -> None:

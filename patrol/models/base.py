@@ -41,7 +41,7 @@ class Moment(TypeDecorator[datetime]):
         if value is None:
             return None
         if dialect.name == "sqlite":
-            return datetime.strptime(value, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+            return datetime.fromisoformat(value)  # written with a Z: ten times as fast as strptime
         return value.astimezone(UTC)  # type: ignore[no-any-return]  # the driver gives a datetime
 
 

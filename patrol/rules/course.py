@@ -42,7 +42,7 @@ class Course:
     pauses: tuple[tuple[datetime, datetime], ...]
     changes: tuple[Mark, ...]
 
-    @property
+    @cached_property
     def base(self) -> Limit:
         """The base limit in force after every rebase."""
         rebased = [mark for mark in self.changes if mark.kind == "rebase"]
@@ -57,12 +57,12 @@ class Course:
         """Extensions in force: those in the frame the clock now has (a rebase to another drops them)."""
         return _extensions(self.changes, self.frame)
 
-    @property
+    @cached_property
     def limit(self) -> timedelta:
         """Base and extensions together."""
         return _total(self.base, self.extensions, self.calendar)
 
-    @property
+    @cached_property
     def first_due_at(self) -> datetime:
         """The due as it was at the start: no pause, no extension. It never moves."""
         span = _span_of(_limit_of(self.start), self.calendar)

@@ -7,9 +7,10 @@ each was due. It must not send anything or know who the people behind an audienc
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import takewhile
 
 from patrol.rules.calendar import Calendar, Frame
 from patrol.rules.course import Course, course
@@ -50,15 +51,16 @@ AMBER, RED, LEVEL1, LEVEL2, LEVEL3 = range(len(LADDER))
 PRESSES_FROM = LEVEL2  # the rung at which the ladder itself takes the step `press`
 
 
-def rung_moments(known: Course) -> list[tuple[Rung, datetime]]:
-    """Every rung with a moment, lowest first, moments never falling. An open pause hides the rest."""
-    moments: list[tuple[Rung, datetime]] = []
-    for rung in LADDER:
+def rung_moments(known: Course, fired: int = 0) -> Iterator[tuple[Rung, datetime]]:
+    """The rungs beyond the first `fired` with their moments, lowest first, moments never falling.
+
+    An open pause hides the rest. A moment is worked out only when it is asked for.
+    """
+    for rung in LADDER[fired:]:
         at = known.crossing(rung.threshold)
         if at is None or (known.stop is not None and at >= known.stop.at):
-            break
-        moments.append((rung, at))
-    return moments
+            return
+        yield rung, at
 
 
 def rungs_due(
@@ -68,7 +70,7 @@ def rungs_due(
     known = course(marks, calendar, now, opens=opens)
     if known is None:
         return []
-    return [(rung, at) for rung, at in rung_moments(known)[fired:] if at <= now]
+    return list(takewhile(lambda each: each[1] <= now, rung_moments(known, fired)))
 
 
 def next_due(marks: Iterable[Mark], calendar: Calendar, fired: int, *, opens: Frame | None = None) -> datetime | None:
@@ -77,5 +79,4 @@ def next_due(marks: Iterable[Mark], calendar: Calendar, fired: int, *, opens: Fr
     None when the ladder is climbed, the clock has ended or not begun, or an open pause holds it.
     """
     known = course(marks, calendar, opens=opens)
-    moments = [] if known is None else rung_moments(known)
-    return moments[fired][1] if fired < len(moments) else None
+    return None if known is None else next((at for _, at in rung_moments(known, fired)), None)

@@ -11,13 +11,18 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import requests
+from sqlalchemy import select
 
+from patrol import models as m
 from patrol.settings import Settings
-from patrol.station import Station
+from patrol.station import SYSTEM, Station
+from tests.databases import migrated
 
 _WAIT = threading.Event()
 
@@ -64,14 +69,57 @@ def command_of(pid: int) -> str:
         return ""
 
 
+@dataclass
+class Life:
+    """One worker process: when it was started, when its first beat says that it works, when it was gone."""
+
+    pid: int
+    born_at: datetime
+    works_from: datetime | None = None
+    gone_at: datetime | None = None
+
+
+class Lives(threading.Thread):
+    """Writes down every life of the worker of a house until it is told to end."""
+
+    EVERY_S = 0.02
+
+    def __init__(self, house: House) -> None:
+        super().__init__(daemon=True)
+        self.house, self.lives = house, list[Life]()
+        self._ending = threading.Event()
+
+    def run(self) -> None:
+        while not self._ending.wait(self.EVERY_S):
+            self._look()
+
+    def end(self) -> list[Life]:
+        self._ending.set()
+        self.join()
+        return self.lives
+
+    def _look(self) -> None:
+        now = self.house.station.now()
+        pids = self.house.children("worker")
+        for life in self.lives:
+            if life.gone_at is None and life.pid not in pids:
+                life.gone_at = now
+        known = {life.pid for life in self.lives}
+        self.lives += [Life(pid, now) for pid in pids if pid not in known]
+        for life in self.lives:
+            if life.works_from is None and life.gone_at is None:
+                with self.house.station.look(SYSTEM) as look:
+                    beat = select(m.Beat.at).where(m.Beat.worker.endswith(f":{life.pid}"))
+                    life.works_from = look.session.scalar(beat)
+
+
 class House:
     """A served Patrol. `station` looks into the same database from the test."""
 
     def __init__(self, environ: dict[str, str], **more: str) -> None:
         self.port = free_port()
         self.environ = {**os.environ, **environ, "PATROL_PORT": str(self.port), "PATROL_LOG_LEVEL": "error", **more}
-        self.station = Station.open(Settings.read(self.environ))
-        self.station.migrate()
+        self.station = migrated(Station.open(Settings.read(self.environ)))
         self.process: subprocess.Popen[bytes] | None = None
 
     @property

@@ -6,7 +6,6 @@ It takes every step through the real actions; it must not write to issues or clo
 from __future__ import annotations
 
 import io
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -22,7 +21,8 @@ from patrol.actions.report import Outcome
 from patrol.models.base import Base
 from patrol.settings import Settings
 from patrol.station import Actor, Station
-from tests.conftest import MONDAY, SetClock, database_url
+from tests.conftest import MONDAY, SetClock
+from tests.databases import migrated, own_database
 from tests.walk import NAMES, Town, picture
 
 ALLOWED_LEFT = {"calendar_day", "calendar_year", "calendar_kept", "alembic_version"}
@@ -40,24 +40,12 @@ DECIDERS = {  # row of APPROVALS -> who decides it in these tests
 @contextmanager
 def open_station(folder: Path, **settings: str) -> Iterator[Station]:
     """A migrated station of its own with a settable clock, on the database under test."""
-    values = {"PATROL_DATA": str(folder / "data"), "PATROL_FREE_DISK_MB": "1", **settings}
-    url, schema = database_url(), "t" + uuid.uuid4().hex[:12]
-    base = None
-    if url:
-        base = Station.open(Settings.read({"PATROL_DATABASE_URL": url}, data=folder / "boot"))
-        with base.engine.begin() as connection:
-            connection.execute(text(f"CREATE SCHEMA {schema}"))
-        values["PATROL_DATABASE_URL"] = f"{url}{'&' if '?' in url else '?'}options=-csearch_path%3D{schema}"
-    opened = Station.open(Settings.read(values), clock=SetClock())
-    try:
-        opened.migrate()
-        yield opened
-    finally:
-        opened.close()
-        if base is not None:
-            with base.engine.begin() as connection:
-                connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
-            base.close()
+    with own_database(folder) as values:
+        opened = migrated(Station.open(Settings.read({**values, **settings}), clock=SetClock()))
+        try:
+            yield opened
+        finally:
+            opened.close()
 
 
 class LawTown(Town):

@@ -16,6 +16,7 @@ from patrol.rules import rights
 from patrol.settings import Settings
 from patrol.station import SYSTEM, Station
 from patrol.web import limits
+from tests.databases import migrated
 from tests.web.api_town import Api, codes, problem
 
 LIST = "/api/v1/issues"
@@ -261,8 +262,7 @@ def test_health_says_what_it_can_and_names_what_it_cannot(api: Api) -> None:
 
 
 def test_a_full_disk_refuses_and_says_so(environ: dict[str, str], clock: Any) -> None:
-    full = Station.open(Settings.read(environ | {"PATROL_FREE_DISK_MB": str(10**9)}), clock=clock)
-    full.migrate()
+    full = migrated(Station.open(Settings.read(environ | {"PATROL_FREE_DISK_MB": str(10**9)}), clock=clock))
     try:
         api = Api(full)
         before = api.kept()

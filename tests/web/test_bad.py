@@ -12,7 +12,6 @@ import io
 import json
 import random
 import time
-import uuid
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +19,6 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from sqlalchemy import text
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 from werkzeug.wrappers import Response
 
@@ -28,7 +26,8 @@ from patrol import models as m
 from patrol.settings import Settings
 from patrol.station import Station
 from patrol.web import limits
-from tests.conftest import SetClock, database_url
+from tests.conftest import SetClock
+from tests.databases import migrated, own_database
 from tests.walk import picture
 from tests.web.api_town import Api, form
 
@@ -40,24 +39,11 @@ SLOWEST_S = 2.0
 @pytest.fixture(scope="module")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Api, dict[str, Any]]]:
     """One town for the whole catalogue: every case must leave it as it was."""
-    folder = tmp_path_factory.mktemp("bad")
-    values = {"PATROL_DATA": str(folder / "data"), "PATROL_FREE_DISK_MB": "1"}
-    base, schema = None, ""
-    if url := database_url():
-        schema = "bad" + uuid.uuid4().hex[:12]
-        base = Station.open(Settings.read({"PATROL_DATABASE_URL": url}, data=folder / "boot"))
-        with base.engine.begin() as connection:
-            connection.execute(text(f"CREATE SCHEMA {schema}"))
-        values["PATROL_DATABASE_URL"] = f"{url}{'&' if '?' in url else '?'}options=-csearch_path%3D{schema}"
-    station = Station.open(Settings.read(values), clock=SetClock())
-    station.migrate()
-    api = Api(station)
-    yield api, names_of(api)
-    station.close()
-    if base is not None:
-        with base.engine.begin() as connection:
-            connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
-        base.close()
+    with own_database(tmp_path_factory.mktemp("bad")) as values:
+        station = migrated(Station.open(Settings.read(values), clock=SetClock()))
+        api = Api(station)
+        yield api, names_of(api)
+        station.close()
 
 
 def names_of(api: Api) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from patrol.actions.delivery import run_jobs
 from patrol.settings import Settings
 from patrol.station import Station
 from tests.conftest import SetClock
+from tests.databases import migrated
 from tests.web.api_town import Api, problem
 
 PIECE = 300_000
@@ -32,8 +33,7 @@ def river(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 @pytest.fixture
 def station(environ: dict[str, str], clock: SetClock, river: Any) -> Any:
-    opened = Station.open(Settings.read(environ | {"PATROL_PLACE": str(river.place)}), clock=clock)
-    opened.migrate()
+    opened = migrated(Station.open(Settings.read(environ | {"PATROL_PLACE": str(river.place)}), clock=clock))
     yield opened
     opened.close()
 

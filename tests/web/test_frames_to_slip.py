@@ -14,6 +14,7 @@ from patrol.settings import Settings
 from patrol.station import ANYONE, Station
 from patrol.web.app import create_app
 from tests.conftest import SetClock
+from tests.databases import migrated
 from tests.forms import multipart
 
 SHORE = [[-91.9975, 46.8405], [-91.9905, 46.8405], [-91.9905, 46.8450], [-91.9975, 46.8450], [-91.9975, 46.8405]]
@@ -39,8 +40,7 @@ def shore(environ: dict[str, str], clock: SetClock, tmp_path: Path) -> Iterator[
     place = tmp_path / "place"
     import_layer(drawn, "water", "wgs84", place)
     (place / "units.toml").write_text(UNITS, encoding="utf-8")
-    station = Station.open(Settings.read({**environ, "PATROL_PLACE": str(place)}), clock=clock)
-    station.migrate()
+    station = migrated(Station.open(Settings.read({**environ, "PATROL_PLACE": str(place)}), clock=clock))
     yield station
     station.close()
 

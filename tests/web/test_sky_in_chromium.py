@@ -21,6 +21,7 @@ from patrol.web.access import COOKIE
 from patrol.web.app import create_app
 from tests.chromium import answering
 from tests.conftest import SetClock
+from tests.databases import migrated
 from tests.walk import Town, picture
 from tests.web.deskroom import Desk
 from tests.web.skyroom import fly, reach
@@ -30,8 +31,7 @@ CUT = "net::ERR_FAILED"  # what the browser says of a line that a test cuts
 
 @pytest.fixture
 def station(environ: dict[str, str], clock: SetClock) -> Iterator[Station]:
-    opened = Station.open(Settings.read(environ | {"PATROL_PLACE": str(reach()[1])}), clock=clock)
-    opened.migrate()
+    opened = migrated(Station.open(Settings.read(environ | {"PATROL_PLACE": str(reach()[1])}), clock=clock))
     yield opened
     opened.close()
 

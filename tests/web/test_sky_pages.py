@@ -25,6 +25,7 @@ from patrol.settings import Settings
 from patrol.station import ANYONE, SYSTEM, Station
 from patrol.web.app import create_app
 from tests.conftest import SetClock
+from tests.databases import migrated
 from tests.walk import Town
 from tests.web.deskroom import Desk
 from tests.web.skyroom import SIDE_PX, fly, reach
@@ -33,8 +34,7 @@ from tests.web.skyroom import SIDE_PX, fly, reach
 @pytest.fixture
 def station(environ: dict[str, str], clock: SetClock) -> Iterator[Station]:
     """A station on the generated reach."""
-    opened = Station.open(Settings.read(environ | {"PATROL_PLACE": str(reach()[1])}), clock=clock)
-    opened.migrate()
+    opened = migrated(Station.open(Settings.read(environ | {"PATROL_PLACE": str(reach()[1])}), clock=clock))
     yield opened
     opened.close()
 

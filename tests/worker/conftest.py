@@ -20,6 +20,7 @@ from sqlalchemy import select
 from patrol import models as m
 from patrol.settings import Settings
 from patrol.station import SYSTEM, Station, wall_clock
+from tests.databases import migrated
 from tests.robotserver import RobotServer
 
 CHECKOUT = Path(__file__).parents[2]
@@ -155,8 +156,7 @@ def house(environ: dict[str, str], tmp_path: Path) -> Iterator[House]:
             "PATROL_ROBOTS_FILE": str(robots), "PATROL_ROBOT_HOSTS": f"{office.host},{fishing.host}",
             "PATROL_ROBOT_PACE": "6000", "PATROL_ALL_DAY": "1",
         }  # fmt: skip
-        station = Station.open(Settings.read(environ), clock=wall_clock)
-        station.migrate()
+        station = migrated(Station.open(Settings.read(environ), clock=wall_clock))
         made = House(environ, station, office, fishing)
         yield made
         for process in made.processes:

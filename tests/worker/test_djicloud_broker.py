@@ -22,6 +22,7 @@ from patrol import models as m
 from patrol.gateways import djicloud as dji
 from patrol.settings import Settings
 from patrol.station import Station, wall_clock
+from tests.databases import migrated
 from tests.gateways import djimessages as say
 from tests.worker.conftest import PATIENCE_S, Process, until
 from tests.worker.proxy import Line
@@ -81,8 +82,7 @@ class Listener:
             "PATROL_DJI_BROKER": f"mqtt://dock:geheimwort@{BROKER.hostname}:{BROKER.port or 1883}", "PATROL_DJI_GATEWAYS": sn,
             "PATROL_DJI_MEDIA": str(self.folder),
         }  # fmt: skip
-        self.station = Station.open(Settings.read(self.environ), clock=wall_clock)
-        self.station.migrate()
+        self.station = migrated(Station.open(Settings.read(self.environ), clock=wall_clock))
         self.processes: list[Process] = []
 
     def start(self, **environ: str) -> Process:

@@ -8,7 +8,6 @@ import os
 import signal
 import socket
 import sys
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -130,14 +129,31 @@ def supervisor_of(station: Station, code: str) -> tuple[Supervisor, Child]:
     return Supervisor(station.settings, station, [child]), child
 
 
+def pauses(supervisor: Supervisor, child: Child, times: int) -> list[float]:
+    """What the supervisor waits after each of so many deaths of a child."""
+    found = []
+    for _ in range(times):
+        child.start()
+        assert child.process is not None
+        code = child.process.wait()
+        now_s = time.monotonic()
+        assert supervisor._look_after(child) == code
+        found.append(round(child.start_after_s - now_s, 1))
+    return found
+
+
 def test_a_child_that_keeps_dying_is_started_ever_later(station: Station) -> None:
     supervisor, child = supervisor_of(station, "raise SystemExit(1)")
-    running = threading.Thread(target=supervisor.run)
-    running.start()
-    until(lambda: child.pause_s >= 1.6)
-    supervisor.stopping.set()
-    running.join(20)
-    assert not running.is_alive()
+    assert pauses(supervisor, child, 7) == [0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10.0]
+
+
+def test_a_child_that_worked_before_it_died_is_back_within_a_second(station: Station, clock: SetClock) -> None:
+    supervisor, child = supervisor_of(station, "raise SystemExit(1)")
+    with station.work(SYSTEM) as work:
+        delivery.beat(work, "here:1")
+    assert pauses(supervisor, child, 5) == [0.2, 0.4, 0.8, 1.0, 1.0]
+    clock.forward(seconds=3600)  # an hour ago is not in this life
+    assert pauses(supervisor, child, 4) == [1.0, 2.0, 4.0, 8.0]
 
 
 def test_a_misconfigured_child_ends_it_all_with_code_2(station: Station) -> None:
