@@ -238,4 +238,5 @@ PAGES: tuple[Door, ...] = (
     Door("POST", "/desk/people/delegate", frozenset({"office_head", "chief"})),
     Door("GET", "/hotline", frozenset({"operator"}) | _OFFICE),
     Door("POST", "/hotline", frozenset({"operator"}) | _OFFICE),
+    Door("GET", "/ui", frozenset({"admin"})),
 )

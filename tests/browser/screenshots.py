@@ -16,18 +16,17 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
-from sqlalchemy import select
 
-from patrol import models as m
 from patrol import serve
 from patrol.demo import load
 from patrol.settings import Settings
 from patrol.station import Station
+from tests.browser.sample import SHOTS, Shot, holes
 from tests.faults.house import until
 
 OUT = Path(__file__).parents[2] / "docs" / "screenshots"
@@ -42,68 +41,6 @@ ARGUMENTS = [
     "--disable-background-networking",
     "--force-color-profile=srgb",
 ]
-
-
-@dataclass(frozen=True)
-class Shot:
-    """One page: file name, path with {holes}, who looks, and what to do before the picture."""
-
-    name: str
-    path: str
-    login: str = ""
-    act: str = ""
-
-
-SHOTS = (
-    Shot("home", "/"),
-    Shot("report", "/report"),
-    Shot("tips", "/tips"),
-    Shot("tips-status", "/tips", act="look_up"),
-    Shot("check", "/check?slip={slip}&code={code}"),
-    Shot("map", "/map"),
-    Shot("signin", "/signin"),
-    Shot("phone", "/phone", "grid"),
-    Shot("phone-issue", "/phone/issues/{on_site}", "grid"),
-    Shot("phone-report", "/phone/report", "grid"),
-    Shot("phone-me", "/phone/me", "grid"),
-    Shot("phone-unit", "/phone", "water"),
-    Shot("phone-unit-issue", "/phone/issues/{late}", "water"),
-    Shot("desk", "/desk", "office"),
-    Shot("desk-clue", "/desk/clues/{clue}", "office"),
-    Shot("desk-issues", "/desk/issues", "office"),
-    Shot("desk-issue", "/desk/issues/{late}", "office"),
-    Shot("desk-issue-closed", "/desk/issues/{closed}", "office"),
-    Shot("desk-assign", "/desk/issues/{reported}", "office"),
-    Shot("desk-requests", "/desk/requests", "head"),
-    Shot("desk-deliveries", "/desk/deliveries", "office"),
-    Shot("desk-people", "/desk/people", "head"),
-    Shot("desk-chief", "/desk", "chief"),
-    Shot("desk-flights", "/desk/flights", "office"),
-    Shot("desk-review", "/desk/review", "office"),
-    Shot("hotline", "/hotline", "operator"),
-    Shot("map-office", "/map", "office"),
-    Shot("not-found", "/desk/issues/TH-2000-9999", "office"),
-)
-
-
-def holes(station: Station) -> dict[str, str]:
-    """The issues, clue and slip that pages are about."""
-    with station.look() as look:
-
-        def number(*where: object) -> str:
-            query = select(m.Issue.number).where(*where).order_by(m.Issue.id.desc())  # type: ignore[arg-type]
-            return str(look.session.scalars(query).first())
-
-        late = select(m.Clock.issue_id).where(m.Clock.name == "rectify", m.Clock.due_at <= look.now)
-        slip = look.session.scalars(select(m.Slip).where(m.Slip.superseded_by.is_(None)).order_by(m.Slip.id)).first()
-        clue = look.session.scalars(select(m.Sighting.ref).where(m.Sighting.why == "unsure")).first()
-        return {
-            "late": number(m.Issue.id.in_(late), m.Issue.state == "supervised"),
-            "closed": number(m.Issue.state == "closed", m.Issue.kind == "floating_debris"),
-            "reported": number(m.Issue.state == "reported", m.Issue.kind == "bare_soil"),
-            "on_site": number(m.Issue.state == "assigned", m.Issue.half1.is_(None)),
-            "clue": str(clue), "slip": slip.number if slip else "", "code": slip.check_code if slip else "",
-        }  # fmt: skip
 
 
 @contextmanager
