@@ -239,4 +239,5 @@ PAGES: tuple[Door, ...] = (
     Door("GET", "/hotline", frozenset({"operator"}) | _OFFICE),
     Door("POST", "/hotline", frozenset({"operator"}) | _OFFICE),
     Door("GET", "/ui", frozenset({"admin"})),
+    Door("GET", "/desk/posters.pdf", _OFFICE),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
+from sqlalchemy import select
 
+from patrol import models as m
 from patrol.actions import people
 from patrol.demo import load
 from patrol.settings import Settings
@@ -127,3 +130,39 @@ def small_targets(page: Any, shot: Shot, width: int, mode: str) -> list[str]:
     """Controls smaller than the mode asks for (look.md §2): phone 44, 长辈版 60, desk 28."""
     least = (60 if mode == "elder" else 44) if shot.hand else (44 if width < 600 else 28)
     return list(page.evaluate(SMALL, [least, least if shot.hand else 24]))
+
+
+HAN = re.compile(r"[\u3400-\u9fff]+")
+WORDS = """() => {
+  const found = [];
+  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) {
+    const inside = walk.currentNode.parentElement;
+    if (!inside.closest('script, style, template, [lang]:not(html)')) found.push(walk.currentNode.data);
+  }
+  for (const one of document.querySelectorAll('[aria-label], [placeholder], [title], [alt], [data-busy]')) {
+    found.push(...['aria-label', 'placeholder', 'title', 'alt', 'data-busy'].map((name) => one.getAttribute(name) ?? ''));
+  }
+  return [document.title, ...found.filter((words) => /[\\u3400-\\u9fff]/.test(words))];
+}"""
+
+
+def data_words(station: Station) -> set[str]:
+    """Runs of Han that are data: what people wrote, their names, the names of places, units and papers."""
+    found: set[str] = set()
+    with station.look() as look:
+        for table in m.Base.metadata.sorted_tables:
+            for row in look.session.execute(select(table)):
+                found.update(run for value in row if isinstance(value, str | dict | list)
+                             for run in HAN.findall(json.dumps(value, ensure_ascii=False)))  # fmt: skip
+    place = station.place
+    for file in place.folder.rglob("*"):
+        if file.suffix in (".json", ".toml", ".geojson", ".csv"):
+            found.update(HAN.findall(file.read_text("utf-8")))
+    return found | {"左岸", "右岸", "号排口"}
+
+
+def left_in_chinese(page: Any, data: set[str]) -> list[str]:
+    """Words of an English page that are still Chinese and are not data."""
+    runs = [(run, words.strip()) for words in page.evaluate(WORDS) for run in HAN.findall(words)]
+    return sorted({f"{run} in “{words[:80]}”" for run, words in runs if run not in data})

@@ -27,7 +27,10 @@ class Shot:
     @property
     def hand(self) -> bool:
         """Whether it is held in the hand: targets of a phone, not of a desk."""
-        return not self.path.startswith(("/desk", "/hotline", "/ui")) or self.name in ("ui-phone", "ui-public")
+        return (not self.path.startswith(("/desk", "/hotline", "/ui")) and self.name != "map-office") or self.name in (
+            "ui-phone",
+            "ui-public",
+        )
 
 
 SHOTS = (
@@ -71,6 +74,7 @@ ELSEWHERE = {
     "/desk/flights/<flight>": "the sample week has no drone bag; tests/web/test_sky_in_chromium.py looks at it",
     "/desk/rounds/<round>": "as above",
     "/desk/review/<thing>": "as above",
+    "/desk/posters.pdf": "a paper",
     "/desk/live": "a part of a page, fetched into it",
 }
 

@@ -1,7 +1,10 @@
-"""`make screenshots`: every page of the sample week at 390 and 1280 px, into docs/screenshots.
+"""`make screenshots`: the pages of the sample week at 390, 768 and 1280 px, Chinese and English, into docs/screenshots.
 
 Loads the sample into a temporary folder, serves it, signs in as each role and photographs. A page that is
 missing, that overflows sideways or that writes an error to its console is named, and the exit code is 1.
+
+What the project keeps: every page in Chinese at 390 and 1280 px, those of KEPT also at 768 px and in English.
+`--all` takes every page in every size and language, for a folder of your own (`--out`).
 """
 
 from __future__ import annotations
@@ -30,7 +33,10 @@ from tests.browser.sample import SHOTS, Shot, holes
 from tests.faults.house import until
 
 OUT = Path(__file__).parents[2] / "docs" / "screenshots"
-WIDTHS = {390: 844, 1280: 800}
+WIDTHS = {390: 844, 768: 1024, 1280: 800}
+KEPT = ("home", "report", "tips-status", "map", "phone", "phone-issue", "desk", "desk-issue", "hotline")
+PARTS = ("ui-inbox", "ui-issue", "ui-phone", "ui-public")
+"""Samples of samples: looked at by test_pages.py, in no picture."""
 TALLEST_PX = 2400
 MOST_BYTES = 250_000
 CHROMIUM = os.environ.get("PATROL_CHROMIUM", "/usr/bin/chromium")
@@ -71,28 +77,29 @@ class Camera:
 
     def __init__(self, browser: Browser, address: str, passwords: dict[str, str], receipt: str) -> None:
         self.browser, self.address, self.passwords, self.receipt = browser, address, passwords, receipt
-        self.contexts: dict[tuple[str, int], BrowserContext] = {}
+        self.out = OUT
+        self.contexts: dict[tuple[str, int, str], BrowserContext] = {}
         self.faults: list[str] = []
 
-    def context(self, login: str, width: int) -> BrowserContext:
-        if (login, width) not in self.contexts:
+    def context(self, login: str, width: int, lang: str) -> BrowserContext:
+        if (login, width, lang) not in self.contexts:
             made = self.browser.new_context(
-                viewport={"width": width, "height": WIDTHS[width]}, locale="zh-CN", timezone_id="Asia/Shanghai",
+                viewport={"width": width, "height": WIDTHS[width]}, locale=lang, timezone_id="Asia/Shanghai",
                 reduced_motion="reduce", color_scheme="light",
             )  # fmt: skip
             if login:
                 page = made.new_page()
-                page.goto(f"{self.address}/signin")
+                page.goto(f"{self.address}/signin?lang={lang}")
                 page.fill("input[name=login]", login)
                 page.fill("input[name=password]", self.passwords[login])
                 page.click("form[action='/signin'] button[type=submit]")
                 page.wait_for_url(lambda url: "/signin" not in url, timeout=15_000)
                 page.close()
-            self.contexts[login, width] = made
-        return self.contexts[login, width]
+            self.contexts[login, width, lang] = made
+        return self.contexts[login, width, lang]
 
-    def take(self, shot: Shot, width: int, path: str) -> Path:
-        page = self.context(shot.login, width).new_page()
+    def take(self, shot: Shot, width: int, lang: str, path: str) -> Path:
+        page = self.context(shot.login, width, lang).new_page()
         said: list[str] = []
         page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: said.append(str(error)))
@@ -113,7 +120,7 @@ class Camera:
         page.wait_for_timeout(200)
         drawn = page.screenshot(animations="disabled", caret="hide")
         page.close()
-        file = OUT / f"{shot.name}-{width}.png"
+        file = self.out / f"{shot.name}-{width}{'' if lang == 'zh-CN' else '-en'}.png"
         file.write_bytes(_small(drawn))
         return file
 
@@ -142,12 +149,21 @@ def _small(png: bytes) -> bytes:
     return out.getvalue()
 
 
+def kept(shot: Shot, width: int, lang: str) -> bool:
+    """Whether the project keeps this picture: a second language and a third size for the pages most looked at."""
+    if lang == "zh-CN":
+        return width != 768 or shot.name in KEPT
+    return shot.name in KEPT and width != 768
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help="only these pages")
-    wanted = set(parser.parse_args(arguments).names)
-    shots = [shot for shot in SHOTS if not wanted or shot.name in wanted]
-    OUT.mkdir(parents=True, exist_ok=True)
+    parser.add_argument("--all", action="store_true", help="every page in every size and language")
+    parser.add_argument("--out", type=Path, default=OUT, help="another folder")
+    given = parser.parse_args(arguments)
+    shots = [shot for shot in SHOTS if shot.name in given.names or (not given.names and shot.name not in PARTS)]
+    given.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="patrol-pictures-") as folder:
         settings = Settings.read({"PATROL_DATA": f"{folder}/data", "PATROL_FREE_DISK_MB": "1"})
         settings = serve.on_free_port(replace(settings, port=0))
@@ -159,10 +175,13 @@ def main(arguments: list[str] | None = None) -> int:
         with served(settings) as address, sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
             camera = Camera(browser, address, passwords, loaded.receipts[0])
+            camera.out = given.out
             for shot in shots:
-                for width in WIDTHS:
-                    file = camera.take(shot, width, shot.path.format(**about))
-                    print(f"{file.relative_to(OUT.parents[1])}  {file.stat().st_size // 1000} kB", flush=True)
+                for lang in ("zh-CN", "en"):
+                    for width in WIDTHS:
+                        if given.all or kept(shot, width, lang):
+                            file = camera.take(shot, width, lang, shot.path.format(**about))
+                            print(f"{file.name}  {file.stat().st_size // 1000} kB", flush=True)
             browser.close()
     for fault in dict.fromkeys(camera.faults):
         print(fault, file=sys.stderr)

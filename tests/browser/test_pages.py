@@ -7,7 +7,17 @@ from typing import Any
 
 import pytest
 
-from tests.browser.looking import MODES, WIDTHS, Sample, complaints, sampled, small_targets, wear
+from tests.browser.looking import (
+    MODES,
+    WIDTHS,
+    Sample,
+    complaints,
+    data_words,
+    left_in_chinese,
+    sampled,
+    small_targets,
+    wear,
+)
 from tests.browser.sample import SHOTS, Shot, unseen
 
 
@@ -35,3 +45,19 @@ def test_a_page_keeps_nobody_out(chromium: Any, sample: Sample, shot: Shot, widt
     found += [line for line in page.said if shot.name != "not-found"]
     page.context.close()
     assert found == []
+
+
+@pytest.fixture(scope="module")
+def data(sample: Sample) -> set[str]:
+    return data_words(sample.station)
+
+
+@pytest.mark.parametrize(
+    "shot", [shot for shot in SHOTS if not shot.path.startswith("/ui")], ids=lambda shot: shot.name
+)
+def test_an_english_page_holds_chinese_only_as_data(chromium: Any, sample: Sample, data: set[str], shot: Shot) -> None:
+    page = sample.open(chromium, shot, 1280, "en")
+    assert page.get_attribute("html", "lang") == "en"
+    left = left_in_chinese(page, data)
+    page.context.close()
+    assert left == []
