@@ -52,7 +52,7 @@ check: $(DEV) ## format, lint, types, import contracts
 	@$(BIN)/mypy --strict patrol geodata worker
 	@$(BIN)/lint-imports
 
-screenshots: $(DEV) ## every page at 390 and 1280 px into docs/screenshots (needs Chromium)
+screenshots: $(DEV) ## the pages at 390, 768 and 1280 px, zh and en, into docs/screenshots (ARGS="--all --out DIR")
 	@$(BIN)/python -m tests.browser.screenshots $(ARGS)
 
 bench: $(DEV) ## every benchmark in bench/, short, as JSON lines (ARGS="--whole", ARGS=srt …)

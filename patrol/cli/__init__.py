@@ -12,7 +12,21 @@ from collections.abc import Sequence
 import click
 
 from geodata.errors import GeoError
-from patrol.cli import days, detect, dji, doctor, effect, flights, ground, people, recognise, running, safe, sealing
+from patrol.cli import (
+    days,
+    detect,
+    dji,
+    doctor,
+    effect,
+    flights,
+    ground,
+    people,
+    posters,
+    recognise,
+    running,
+    safe,
+    sealing,
+)
 from patrol.cli.words import in_chinese, on_crash
 from patrol.errors import Misconfigured, PatrolError
 
@@ -29,7 +43,7 @@ for command in (
     running.serve, running.worker, running.demo, running.migrate, running.tick, doctor.doctor,
     people.token, people.user, days.calendar, sealing.keys, ground.place, ground.locate,
     detect.detect, detect.models, effect.effect,
-    safe.trail, safe.backup, safe.restore, flights.flight, recognise.recognise, dji.dji,
+    posters.posters, safe.trail, safe.backup, safe.restore, flights.flight, recognise.recognise, dji.dji,
 ):  # fmt: skip
     cli.add_command(command)
 

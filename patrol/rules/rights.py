@@ -242,4 +242,6 @@ PAGES: tuple[Door, ...] = (
     Door("POST", "/desk/people/delegate", frozenset({"office_head", "chief"})),
     Door("GET", "/hotline", frozenset({"operator"}) | _OFFICE),
     Door("POST", "/hotline", frozenset({"operator"}) | _OFFICE),
+    Door("GET", "/ui", frozenset({"admin"})),
+    Door("GET", "/desk/posters.pdf", _OFFICE),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flask import Flask, send_from_directory
+from flask import Flask, request
 from flask.wrappers import Response
 
 from patrol.station import Station
@@ -23,6 +23,7 @@ from patrol.web import (
     reports,
     tips,
 )
+from patrol.web import assets as files
 from patrol.web.pages import install_pages
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
@@ -55,8 +56,6 @@ def create_app(station: Station) -> Flask:
 
     @app.get("/assets/<path:name>")
     def assets(name: str) -> Response:
-        response = send_from_directory(TEMPLATES / "assets", name)
-        response.headers["Cache-Control"] = "public, max-age=3600"
-        return response
+        return files.send(request, TEMPLATES / "assets", name)
 
     return app

@@ -16,7 +16,7 @@ from flask import Blueprint, Response, jsonify, make_response, render_template, 
 from patrol.actions import photos
 from patrol.actions import tips as deeds
 from patrol.errors import BadInput, Fault, Malformed, Missing, TooMuch, WrongStep
-from patrol.gateways import identity
+from patrol.gateways import identity, posters
 from patrol.queries import tips
 from patrol.rules.problems import PROBLEMS
 from patrol.station import ANYONE, Station
@@ -48,11 +48,25 @@ def home() -> str:
 
 @door(bp, "GET", "/report")
 def get_report() -> str:
-    parse.query_args(request, ("lang",))
-    return _form({"client_id": str(uuid.uuid4()), "anonymous": "true"})
+    args = parse.query_args(request, ("lang", "at"))
+    values: dict[str, Any] = {"client_id": str(uuid.uuid4()), "anonymous": "true"}
+    mark = _mark(args.get("at", ""))
+    return _form({**values, **mark}, at_mark=bool(mark))
 
 
-def _form(values: dict[str, Any], faults: Sequence[Fault] = (), photos_lost: bool = False) -> str:
+def _mark(at: str) -> dict[str, str]:
+    """What a poster's code fills in: the chainage mark it hangs at, in metres. A mark not of this river is no place."""
+    place = station().place
+    if not (at.isascii() and at.isdigit() and len(at) <= 6) or place.river is None or int(at) > place.river.length_m:
+        return {}
+    words = place.river.words(int(at))
+    found = spoken.find(words, place) or {}
+    return {"place_words": words, **{f"position.{name}": str(value) for name, value in found.items()}}
+
+
+def _form(
+    values: dict[str, Any], faults: Sequence[Fault] = (), photos_lost: bool = False, at_mark: bool = False
+) -> str:
     place = station()
     with place.look() as look:
         river = phone_view.river(look)
@@ -60,7 +74,7 @@ def _form(values: dict[str, Any], faults: Sequence[Fault] = (), photos_lost: boo
             for fault in faults]  # fmt: skip
     return render_template(
         "pages/public/report.html", values=values, faults=told, said={fault["where"]: fault["sentence"] for fault in told},
-        photos_lost=photos_lost, river=river, sealed=bool(place.keys.officers), langs=language.choices(),
+        photos_lost=photos_lost, at_mark=at_mark, river=river, sealed=bool(place.keys.officers), langs=language.choices(),
         callback=bool(place.keys.operator), bounds=place.place.bounds, most_mb=place.settings.photo_max_mb,
         kinds=[{"value": row.code, "zh": language.gettext(row.plain_zh), "symbol": f"kind-{row.code}"}
                for row in PROBLEMS.values()],
@@ -135,6 +149,17 @@ def qr(code: str) -> str:
     """A picture of the way to the status page; the code sits in the fragment, which no browser sends."""
     base = (station().settings.public_url or request.url_root).rstrip("/")
     return segno.make(f"{base}/tips#{code}", error="m", micro=False).svg_data_uri(scale=4, border=2)
+
+
+@door(bp, "GET", "/desk/posters.pdf")
+def get_posters() -> Response:
+    """Posters for the bank, a sheet a chainage mark, as the office prints them."""
+    parse.query_args(request, ())
+    place = station()
+    base = place.settings.public_url or request.url_root
+    response = Response(posters.render(place.place, base, posters.marks(place.place)), mimetype="application/pdf")
+    response.headers["Content-Disposition"] = "inline; filename=posters.pdf"
+    return response
 
 
 # --- status

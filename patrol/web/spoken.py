@@ -16,6 +16,7 @@ MARK_ACCURACY_M = 50.0
 OFF_CENTRE_M = 12.0  # a bank is said, not the middle of the water
 _MARK = re.compile(r"\bK\s*(\d{1,3})(?:\s*\+\s*(\d{1,3}))?", re.IGNORECASE | re.ASCII)
 _METRES = re.compile(r"(左|右)岸\s*(\d{1,5})\s*米处")
+_BARE = re.compile(r"\s*(\d{2,5})\s*(?:米|[mM])?\s*(左|右)?岸?\s*", re.ASCII)  # 1240左: as it is said on the telephone
 _BANKS = {"左": "left", "右": "right"}
 
 
@@ -29,7 +30,10 @@ def find(words: str, place: Place, bank: str = "", where: str = "/place_words") 
     """
     plain = unicodedata.normalize("NFKC", words)
     chainage_m = _chainage(plain)
-    said = next((_BANKS[letter] for letter in "左右" if f"{letter}岸" in plain), bank)
+    bare = _BARE.fullmatch(plain)
+    if bare and place.river is not None and int(bare[1]) <= place.river.length_m:
+        chainage_m = int(bare[1])  # digits that are no mark of this river are words
+    said = next((_BANKS[letter] for letter in "左右" if f"{letter}岸" in plain or (bare and bare[2] == letter)), bank)
     if chainage_m is not None and place.river is not None:
         longest_m = round(place.river.length_m)
         if chainage_m > longest_m:

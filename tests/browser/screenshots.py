@@ -1,7 +1,10 @@
-"""`make screenshots`: every page of the sample week at 390 and 1280 px, into docs/screenshots.
+"""`make screenshots`: the pages of the sample week at 390, 768 and 1280 px, Chinese and English, into docs/screenshots.
 
 Loads the sample into a temporary folder, serves it, signs in as each role and photographs. A page that is
 missing, that overflows sideways or that writes an error to its console is named, and the exit code is 1.
+
+What the project keeps: every page in Chinese at 390 and 1280 px, those of KEPT also at 768 px and in English.
+`--all` takes every page in every size and language, for a folder of your own (`--out`).
 """
 
 from __future__ import annotations
@@ -16,22 +19,24 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
-from sqlalchemy import select
 
-from patrol import models as m
 from patrol import serve
 from patrol.demo import load
 from patrol.settings import Settings
 from patrol.station import Station
+from tests.browser.sample import SHOTS, Shot, holes
 from tests.faults.house import until
 
 OUT = Path(__file__).parents[2] / "docs" / "screenshots"
-WIDTHS = {390: 844, 1280: 800}
+WIDTHS = {390: 844, 768: 1024, 1280: 800}
+KEPT = ("home", "report", "tips-status", "map", "phone", "phone-issue", "desk", "desk-issue", "hotline")
+PARTS = ("ui-inbox", "ui-issue", "ui-phone", "ui-public")
+"""Samples of samples: looked at by test_pages.py, in no picture."""
 TALLEST_PX = 2400
 MOST_BYTES = 250_000
 CHROMIUM = os.environ.get("PATROL_CHROMIUM", "/usr/bin/chromium")
@@ -42,69 +47,6 @@ ARGUMENTS = [
     "--disable-background-networking",
     "--force-color-profile=srgb",
 ]
-
-
-@dataclass(frozen=True)
-class Shot:
-    """One page: file name, path with {holes}, who looks, and what to do before the picture."""
-
-    name: str
-    path: str
-    login: str = ""
-    act: str = ""
-
-
-SHOTS = (
-    Shot("home", "/"),
-    Shot("report", "/report"),
-    Shot("tips", "/tips"),
-    Shot("tips-status", "/tips", act="look_up"),
-    Shot("check", "/check?slip={slip}&code={code}"),
-    Shot("map", "/map"),
-    Shot("signin", "/signin"),
-    Shot("phone", "/phone", "grid"),
-    Shot("phone-issue", "/phone/issues/{on_site}", "grid"),
-    Shot("phone-report", "/phone/report", "grid"),
-    Shot("phone-me", "/phone/me", "grid"),
-    Shot("phone-unit", "/phone", "water"),
-    Shot("phone-unit-issue", "/phone/issues/{late}", "water"),
-    Shot("desk", "/desk", "office"),
-    Shot("desk-clue", "/desk/clues/{clue}", "office"),
-    Shot("desk-issues", "/desk/issues", "office"),
-    Shot("desk-issue", "/desk/issues/{late}", "office"),
-    Shot("desk-issue-closed", "/desk/issues/{closed}", "office"),
-    Shot("desk-assign", "/desk/issues/{reported}", "office"),
-    Shot("desk-requests", "/desk/requests", "head"),
-    Shot("desk-deliveries", "/desk/deliveries", "office"),
-    Shot("desk-figures", "/desk/figures?open=push", "office"),
-    Shot("desk-people", "/desk/people", "head"),
-    Shot("desk-chief", "/desk", "chief"),
-    Shot("desk-flights", "/desk/flights", "office"),
-    Shot("desk-review", "/desk/review", "office"),
-    Shot("hotline", "/hotline", "operator"),
-    Shot("map-office", "/map", "office"),
-    Shot("not-found", "/desk/issues/TH-2000-9999", "office"),
-)
-
-
-def holes(station: Station) -> dict[str, str]:
-    """The issues, clue and slip that pages are about."""
-    with station.look() as look:
-
-        def number(*where: object) -> str:
-            query = select(m.Issue.number).where(*where).order_by(m.Issue.id.desc())  # type: ignore[arg-type]
-            return str(look.session.scalars(query).first())
-
-        late = select(m.Clock.issue_id).where(m.Clock.name == "rectify", m.Clock.due_at <= look.now)
-        slip = look.session.scalars(select(m.Slip).where(m.Slip.superseded_by.is_(None)).order_by(m.Slip.id)).first()
-        clue = look.session.scalars(select(m.Sighting.ref).where(m.Sighting.why == "unsure")).first()
-        return {
-            "late": number(m.Issue.id.in_(late), m.Issue.state == "supervised"),
-            "closed": number(m.Issue.state == "closed", m.Issue.kind == "floating_debris"),
-            "reported": number(m.Issue.state == "reported", m.Issue.kind == "bare_soil"),
-            "on_site": number(m.Issue.state == "assigned", m.Issue.half1.is_(None)),
-            "clue": str(clue), "slip": slip.number if slip else "", "code": slip.check_code if slip else "",
-        }  # fmt: skip
 
 
 @contextmanager
@@ -135,28 +77,29 @@ class Camera:
 
     def __init__(self, browser: Browser, address: str, passwords: dict[str, str], receipt: str) -> None:
         self.browser, self.address, self.passwords, self.receipt = browser, address, passwords, receipt
-        self.contexts: dict[tuple[str, int], BrowserContext] = {}
+        self.out = OUT
+        self.contexts: dict[tuple[str, int, str], BrowserContext] = {}
         self.faults: list[str] = []
 
-    def context(self, login: str, width: int) -> BrowserContext:
-        if (login, width) not in self.contexts:
+    def context(self, login: str, width: int, lang: str) -> BrowserContext:
+        if (login, width, lang) not in self.contexts:
             made = self.browser.new_context(
-                viewport={"width": width, "height": WIDTHS[width]}, locale="zh-CN", timezone_id="Asia/Shanghai",
+                viewport={"width": width, "height": WIDTHS[width]}, locale=lang, timezone_id="Asia/Shanghai",
                 reduced_motion="reduce", color_scheme="light",
             )  # fmt: skip
             if login:
                 page = made.new_page()
-                page.goto(f"{self.address}/signin")
+                page.goto(f"{self.address}/signin?lang={lang}")
                 page.fill("input[name=login]", login)
                 page.fill("input[name=password]", self.passwords[login])
                 page.click("form[action='/signin'] button[type=submit]")
                 page.wait_for_url(lambda url: "/signin" not in url, timeout=15_000)
                 page.close()
-            self.contexts[login, width] = made
-        return self.contexts[login, width]
+            self.contexts[login, width, lang] = made
+        return self.contexts[login, width, lang]
 
-    def take(self, shot: Shot, width: int, path: str) -> Path:
-        page = self.context(shot.login, width).new_page()
+    def take(self, shot: Shot, width: int, lang: str, path: str) -> Path:
+        page = self.context(shot.login, width, lang).new_page()
         said: list[str] = []
         page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: said.append(str(error)))
@@ -177,7 +120,7 @@ class Camera:
         page.wait_for_timeout(200)
         drawn = page.screenshot(animations="disabled", caret="hide")
         page.close()
-        file = OUT / f"{shot.name}-{width}.png"
+        file = self.out / f"{shot.name}-{width}{'' if lang == 'zh-CN' else '-en'}.png"
         file.write_bytes(_small(drawn))
         return file
 
@@ -206,12 +149,21 @@ def _small(png: bytes) -> bytes:
     return out.getvalue()
 
 
+def kept(shot: Shot, width: int, lang: str) -> bool:
+    """Whether the project keeps this picture: a second language and a third size for the pages most looked at."""
+    if lang == "zh-CN":
+        return width != 768 or shot.name in KEPT
+    return shot.name in KEPT and width != 768
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help="only these pages")
-    wanted = set(parser.parse_args(arguments).names)
-    shots = [shot for shot in SHOTS if not wanted or shot.name in wanted]
-    OUT.mkdir(parents=True, exist_ok=True)
+    parser.add_argument("--all", action="store_true", help="every page in every size and language")
+    parser.add_argument("--out", type=Path, default=OUT, help="another folder")
+    given = parser.parse_args(arguments)
+    shots = [shot for shot in SHOTS if shot.name in given.names or (not given.names and shot.name not in PARTS)]
+    given.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="patrol-pictures-") as folder:
         settings = Settings.read({"PATROL_DATA": f"{folder}/data", "PATROL_FREE_DISK_MB": "1"})
         settings = serve.on_free_port(replace(settings, port=0))
@@ -223,10 +175,13 @@ def main(arguments: list[str] | None = None) -> int:
         with served(settings) as address, sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
             camera = Camera(browser, address, passwords, loaded.receipts[0])
+            camera.out = given.out
             for shot in shots:
-                for width in WIDTHS:
-                    file = camera.take(shot, width, shot.path.format(**about))
-                    print(f"{file.relative_to(OUT.parents[1])}  {file.stat().st_size // 1000} kB", flush=True)
+                for lang in ("zh-CN", "en"):
+                    for width in WIDTHS:
+                        if given.all or kept(shot, width, lang):
+                            file = camera.take(shot, width, lang, shot.path.format(**about))
+                            print(f"{file.name}  {file.stat().st_size // 1000} kB", flush=True)
             browser.close()
     for fault in dict.fromkeys(camera.faults):
         print(fault, file=sys.stderr)

@@ -12,7 +12,6 @@ import pytest
 from jinja2 import Environment, FileSystemLoader
 
 ROOT = Path(__file__).parents[2]
-GALLERY = ROOT / "tests" / "house" / "gallery"
 NONCE = "dGVzdA"
 
 
@@ -22,8 +21,8 @@ def _words(msgid: str, /, **values: object) -> str:
 
 @pytest.fixture(scope="session")
 def gallery_environment() -> Environment:
-    """Jinja over templates/ and the gallery, with a gettext that answers the Chinese msgid."""
-    env = Environment(loader=FileSystemLoader([ROOT / "templates", GALLERY]), autoescape=True)
+    """Jinja over templates/, with a gettext that answers the Chinese msgid."""
+    env = Environment(loader=FileSystemLoader(ROOT / "templates"), autoescape=True)
     env.globals["_"] = _words
     return env
 
@@ -48,7 +47,8 @@ def gallery_page(gallery_environment: Environment) -> Callable[[str], str]:
         facts: dict[str, Any] = {"csp_nonce": NONCE, "csrf_token": "t", "now": now, "me": {"role": "环保办"}}
         if name.startswith("errors/"):
             facts |= {"status": 409, "sentence": "这件已是待验收，不能再督办。", "error_id": "8F2C"}
-        return gallery_environment.get_template(f"{name}.html").render(facts)
+        path = name if "/" in name else f"pages/ui/{name}"
+        return gallery_environment.get_template(f"{path}.html").render(facts)
 
     return render
 
@@ -56,5 +56,5 @@ def gallery_page(gallery_environment: Environment) -> Callable[[str], str]:
 @pytest.fixture(scope="session")
 def left_words() -> list[tuple[int, str, str]]:
     """Seconds left, unit of the limit, what is said; one 工作日 is six hours here."""
-    rows = json.loads((GALLERY / "left_words.json").read_text("utf-8"))
+    rows = json.loads((ROOT / "tests" / "house" / "left_words.json").read_text("utf-8"))
     return [(left_s, unit, said) for left_s, unit, said in rows]

@@ -75,6 +75,74 @@ def test_a_call_by_keyboard_alone(tab: Any, station: Station) -> None:
     assert re.fullmatch(r"\w{4} \w{4} \w{4} \w{4}", tab.locator(".hotline-code .code").inner_text())
 
 
+KEY_S = 0.28
+"""What one key takes an average typist; the keystroke-level model of human-computer interaction says 0.2 to 0.28."""
+
+
+class Keys:
+    """A keyboard that counts; the mouse is taken away."""
+
+    def __init__(self, tab: Any) -> None:
+        self.tab, self.struck = tab, 0
+        tab.evaluate(
+            "for (const kind of ['mousedown', 'touchstart', 'pointerdown'])"
+            " addEventListener(kind, () => { throw new Error('a pointer was used'); }, true)"
+        )
+
+    def type(self, words: str) -> None:
+        self.tab.keyboard.type(words)
+        self.struck += sum(3 if ord(letter) > 0x2E80 else 1 for letter in words)  # a Han letter by pinyin
+
+    def press(self, *names: str) -> None:
+        for name in names:
+            self.tab.keyboard.press(name)
+            self.struck += 1 + name.count("+")
+
+
+def test_a_whole_call_takes_under_a_minute_of_keys(tab: Any, station: Station) -> None:
+    number = Town(station).report("grid", "floating_debris", 1240).issue.number
+    keys = Keys(tab)
+    focused = "document.activeElement.name"
+    keys.type("1240左")  # as people say it; the bank goes with it
+    assert tab.locator("[data-where-note]").inner_text() == "K1+240 左岸"
+    keys.press("Tab", "Tab", "2")
+    assert tab.locator("[name=kind]:checked").get_attribute("value") == "floating_debris"
+    tab.locator("[data-dups] li", has_text=number).wait_for()
+    keys.press("Tab")
+    assert tab.evaluate(focused) == "size"
+    keys.type("半个篮球场")
+    keys.press("Tab")
+    keys.type("塑料瓶多，早上就有")
+    said = tab.locator("[data-read-back]").inner_text()
+    assert all(word in said for word in ("K1+240 左岸", "漂浮物", "半个篮球场", "塑料瓶多，早上就有"))
+    with tab.expect_navigation():
+        keys.press("Control+Enter")
+    assert (
+        "多半" not in tab.locator(".hotline-code").inner_text() and number in tab.locator(".hotline-code").inner_text()
+    )
+    assert re.fullmatch(r"\w{4} \w{4} \w{4} \w{4}", tab.locator(".hotline-code .code").inner_text())
+    with tab.expect_navigation():
+        keys.press("n")  # the next call
+    assert tab.evaluate(focused) == "place_words"
+    assert keys.struck * KEY_S < 60, f"{keys.struck} keys"
+    with station.look() as look:
+        row = look.session.scalars(select(m.Sighting).where(m.Sighting.channel == "hotline")).one()
+    assert "半个篮球场" in row.words and "塑料瓶多" in row.words
+
+
+def test_a_landmark_and_the_map_are_places_by_keyboard_too(tab: Any, station: Station) -> None:
+    keys = Keys(tab)
+    keys.type(station.place.outfalls[0].name)
+    assert re.fullmatch(r"K\d\+\d{3} .岸", tab.locator("[data-where-note]").inner_text())
+    tab.keyboard.press("Control+a")
+    tab.keyboard.press("Delete")
+    assert tab.locator("[name='position.lon']").input_value() == ""
+    tab.locator(".leaflet-container path").first.wait_for(state="attached")
+    tab.locator(".pickmap").focus()
+    keys.press("ArrowRight", "ArrowRight", "Enter")
+    assert tab.locator("[name='position.lon']").input_value()
+
+
 def test_a_press_on_map_or_strip_is_a_place(tab: Any, station: Station) -> None:
     tab.locator("[data-live-strip] svg").first.click(position={"x": 300, "y": 10})
     assert re.fullmatch(r"K\d\+\d{3} 左岸", tab.locator("[name=place_words]").input_value())

@@ -23,6 +23,7 @@ from patrol.web.app import create_app
 
 ROOT = Path(__file__).parents[2]
 HAN = re.compile(r"[\u3400-\u9fff]")
+HAN_RUN = re.compile(r"[\u3400-\u9fff]+")
 PLACE = re.compile(r"%\((\w+)\)s")
 STAGE_WORDS = {zh for _, zh in public.STAGES} | {zh for _, zh in tips._EVENTS.values()}
 
@@ -75,6 +76,33 @@ def test_english_is_english_and_fills_the_same_places(catalogue: dict[str, str])
     left = [en for en in catalogue.values() if HAN.search(re.sub("|".join(ours), "", en))]
     assert left == []
     assert [zh for zh, en in catalogue.items() if not en] == []
+
+
+def test_words_made_outside_the_templates_are_made_somewhere_and_in_english() -> None:
+    """Every run of Han of the second catalogue stands in our Python; its English is English and fills the same places."""
+    rows = json.loads(language.COMPOSED.read_text("utf-8"))
+    said = "\n".join(zh for _, zh in strings())
+    missing = {zh for zh in rows for run in HAN_RUN.findall(PLACE.sub("", zh)) if run not in said}
+    assert sorted(missing) == []
+    assert [
+        zh for zh, en in rows.items() if sorted(PLACE.findall(zh)) != sorted(PLACE.findall(en)) or HAN.search(en)
+    ] == []
+
+
+@pytest.mark.parametrize(
+    ("zh", "en"),
+    [
+        ("09:04 前", "by 09:04"),
+        ("研判 值班 30 分钟", "Review, 30 min on duty"),
+        ("污水直排 K1+240 右岸，3号排口 督办中", "Sewage discharge K1+240 右岸, 3号排口 Supervised"),
+        ("网格员 柳芽（样例）", "Grid worker 柳芽（样例）"),
+        ("塑料瓶多，早上就有 3 件", "塑料瓶多，早上就有 3 件"),
+        ("K1+240 左岸", "K1+240 左岸"),
+        ("<b>", "<b>"),
+    ],
+)
+def test_our_words_are_told_from_what_somebody_wrote(zh: str, en: str) -> None:
+    assert language.in_english(zh) == en
 
 
 @pytest.fixture

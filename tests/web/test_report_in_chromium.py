@@ -29,9 +29,9 @@ def open_tab(chromium: Any, station: Station, address: str) -> Iterator[Callable
     at = Town(station).at(1240)
     tabs = []
 
-    def opened(*, script: bool = True, located: bool = True) -> Any:
+    def opened(*, script: bool = True, located: bool = True, touch: bool = False, agent: str | None = None) -> Any:
         context = chromium.new_context(
-            viewport={"width": 390, "height": 844}, locale="zh-CN", java_script_enabled=script,
+            viewport={"width": 390, "height": 844}, locale="zh-CN", java_script_enabled=script, has_touch=touch, user_agent=agent,
             permissions=["geolocation"] if located else [],
             geolocation={"longitude": at["lon"], "latitude": at["lat"], "accuracy": 12},
         )  # fmt: skip
@@ -122,16 +122,84 @@ def test_a_send_that_failed_is_sent_again_as_it_was(
     assert [row.words for row in sightings(station)] == ["水很臭"]
 
 
+TAPS = """addEventListener("pointerdown", (event) => { if (event.isTrusted) sessionStorage.taps = Number(sessionStorage.taps ?? 0) + 1; }, true);"""
+
+
+def taps(page: Any) -> int:
+    return int(page.evaluate("Number(sessionStorage.taps ?? 0)"))
+
+
+def test_four_taps_and_it_is_in_two_of_them_for_a_photo(
+    station: Station, address: str, open_tab: Callable[..., Any], tmp_path: Path
+) -> None:
+    page = open_tab(touch=True)
+    page.add_init_script(TAPS)
+    shot = tmp_path / "shot.jpg"
+    shot.write_bytes(picture(78))
+    page.goto(address)
+    page.get_by_role("link", name="报告河道问题").tap()  # 1: open
+    with page.expect_file_chooser() as camera:
+        page.locator("[data-shoot] label").tap()  # 2: shoot; the shutter is the photo's second
+    camera.value.set_files(str(shot))
+    page.locator("[data-shots] .photo img").wait_for()
+    page.get_by_text("约 K1+240").wait_for()
+    page.locator("label.pick", has=page.locator("[value=floating_debris]")).tap()  # 3: what
+    page.locator("[data-main]").tap()  # 4: send
+    page.locator(".receipt").wait_for()
+    assert taps(page) == 4
+    (kept,) = sightings(station)
+    assert kept.kind == "floating_debris"
+
+
+def test_the_receipt_is_kept_on_the_phone_until_it_is_taken_off(
+    station: Station, address: str, open_tab: Callable[..., Any]
+) -> None:
+    page = open_tab()
+    page.goto(f"{address}/report?at=1300")
+    assert "约 K1+300" in page.inner_text("[data-where-words]") and "桩号" in page.inner_text("[data-where-note]")
+    page.check("input[name=kind][value=sewage]", force=True)
+    page.click("[data-main]")
+    page.locator(".receipt").wait_for()
+    assert "存在这台手机里" in page.inner_text("[data-kept]")
+    (kept,) = sightings(station)
+    assert abs(kept.chainage_m - 1300) < 3
+    page.goto(f"{address}/tips")
+    page.locator("[data-mine] .btn.grow").click()
+    page.locator(".verdict").wait_for()
+    page.goto(f"{address}/tips")
+    page.locator("[data-mine] .btn-icon").click()
+    assert not page.is_visible("[data-mine]") and page.evaluate("localStorage.getItem('patrol.receipts')") == "[]"
+
+
+def test_in_wechat_the_fix_is_shown_on_the_map_and_the_other_browser_named(
+    station: Station, address: str, open_tab: Callable[..., Any]
+) -> None:
+    page = open_tab(agent="Mozilla/5.0 (Linux; Android 14) Chrome/120 Mobile Safari/537.36 MicroMessenger/8.0.50")
+    page.goto(f"{address}/report")
+    page.get_by_text("在浏览器打开").wait_for()
+    page.get_by_text("微信定位，可能偏几百米").wait_for()
+    page.locator(".pickmap path").first.wait_for(state="attached")
+    page.check("input[name=kind][value=sewage]", force=True)
+    page.click("[data-main]")
+    page.locator(".receipt").wait_for()
+    assert len(sightings(station)) == 1
+
+
 def test_the_elder_page_asks_one_thing_at_a_time(station: Station, address: str, open_tab: Callable[..., Any]) -> None:
     page = open_tab(located=False)
     page.goto(f"{address}/report")
     page.click("button[data-set-size=elder] >> visible=true")
-    assert page.is_visible("#where") and not page.is_visible("#f-kind")
-    page.click("[data-main]")  # nothing said of the place: named, and no step further
-    assert "还没有位置" in page.inner_text(".missing-block") and page.is_visible("#where")
-    page.fill("#f-place_words", "左岸 1240 米处")
+    questions = "[data-shoot], #f-kind, #where"
+
+    def asked() -> list[str]:
+        found = page.locator(questions).all()
+        return [one.get_attribute("id") or "shoot" for one in found if one.is_visible()]
+
+    assert asked() == ["shoot"] and page.inner_text("h1") == "第 1 步，共 3 步"
     page.click("[data-main]")
-    assert page.is_visible("#f-kind") and not page.is_visible("#where")
+    assert asked() == ["f-kind"]
+    page.click("[data-main]")  # nothing chosen: named, and no step further
+    assert "还没选" in page.inner_text(".missing-block") and asked() == ["f-kind"]
     page.check("input[name=kind][value=aquatic_bloom]", force=True)
     small = page.evaluate(
         "() => [...document.querySelectorAll('main button, main a.btn, main label.pick')].filter((e) => e.checkVisibility())"
@@ -139,13 +207,30 @@ def test_the_elder_page_asks_one_thing_at_a_time(station: Station, address: str,
     )
     assert small == 0
     page.click("[data-main]")
-    assert page.inner_text("[data-main]") == "提交"
-    page.click("[data-turn-back]")
-    assert page.is_visible("#f-kind")
+    assert asked() == ["where"] and page.inner_text("[data-main]") == "提交"
     page.click("[data-main]")
+    assert "还没有位置" in page.inner_text(".missing-block")
+    page.click("[data-turn-back]")
+    assert asked() == ["f-kind"]
+    page.click("[data-main]")
+    page.fill("#f-place_words", "左岸 1240 米处")
     page.click("[data-main]")
     page.locator(".receipt").wait_for()
     assert [row.kind for row in sightings(station)] == ["aquatic_bloom"]
+
+
+def test_who_cannot_choose_may_say_it(station: Station, address: str, open_tab: Callable[..., Any]) -> None:
+    page = open_tab()
+    page.goto(f"{address}/report")
+    page.get_by_text("约 K1+240").wait_for()
+    page.click("button[data-set-size=elder] >> visible=true")
+    page.click("[data-main]")
+    page.click("[data-speak]")
+    assert page.evaluate("document.activeElement.name") == "words"  # the keyboard's own microphone writes here
+    page.keyboard.type("水很臭")
+    page.click("[data-main]")
+    page.locator(".receipt").wait_for()
+    assert [(row.kind, row.words) for row in sightings(station)] == [("other", "水很臭")]
 
 
 def test_what_is_already_dealt_with_nearby_is_said_from_the_public_set_alone(

@@ -34,6 +34,9 @@ def test_a_mark_comes_back_as_itself(chainage_m: int, bank: tuple[str, str], wid
         ("左岸 1240 米处", "", 1240),
         ("K 0 + 905", "right", 905),
         ("K2+5", "", 2005),
+        ("1240左", "", 1240),
+        ("905 右岸", "", 905),
+        ("1240", "left", 1240),
     ],
 )
 def test_the_ways_a_mark_is_said(said: str, bank: str, chainage_m: int) -> None:

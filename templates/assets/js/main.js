@@ -13,12 +13,22 @@ compare.start();
 if (document.body.classList.contains("desk")) keys.start();
 if (document.querySelector("[data-live-strip], [data-ago]")) import("./sky-live.js");
 
+/** Whether the words are on the clipboard now; without a secure origin the old way is the only one. */
+async function copied(words) {
+  if (navigator.clipboard) return navigator.clipboard.writeText(words).then(() => true, () => false);
+  const field = document.createElement("textarea");
+  field.value = words;
+  field.className = "sr";
+  document.body.append(field);
+  field.select();
+  const done = document.execCommand("copy");
+  field.remove();
+  return done;
+}
+
 document.addEventListener("click", async (event) => {
   const copy = event.target.closest("[data-copy]");
-  if (copy && navigator.clipboard) {
-    await navigator.clipboard.writeText(copy.dataset.copy);
-    speak(say("copied"));
-  }
+  if (copy && (await copied(copy.dataset.copy))) speak(say("copied"));
   if (event.target.closest('[data-act="reload"]')) location.reload();
   if (event.target.closest('[data-act="print"]')) print();
 });

@@ -27,6 +27,14 @@ let picked = query.get("issue") ?? "";
 const drawn = L.layerGroup().addTo(map);
 const $ = (selector) => document.querySelector(selector);
 
+// the frame was drawn without knowing the reader's language
+for (const way of ["in", "out"]) {
+  const press = $(".leaflet-control-zoom-" + way);
+  press?.setAttribute("title", say("zoom_" + way));
+  press?.setAttribute("aria-label", say("zoom_" + way));
+}
+document.querySelectorAll(".map-sketch").forEach((note) => (note.textContent = say("sketch")));
+
 function make(name, cls = "", words = "") {
   const node = document.createElement(name);
   if (cls) node.className = cls;

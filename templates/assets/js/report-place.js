@@ -46,6 +46,9 @@ function gps(view, start) {
   return Number.isFinite(lat) && Number.isFinite(lon) && (lat || lon) ? { lon, lat } : null;
 }
 
+/** WeChat's own browser, whose fixes, storage and downloads are less dependable. */
+export const wechat = /MicroMessenger/i.test(navigator.userAgent);
+
 /** Run the place part of the form. Gives {filled(), photos(files)}. */
 export function start(form, changed) {
   const part = form.querySelector("[data-where]");
@@ -96,8 +99,9 @@ export function start(form, changed) {
     navigator.geolocation.getCurrentPosition(
       ({ coords }) => {
         const m = Math.round(coords.accuracy);
-        put(coords.longitude, coords.latitude, coords.accuracy, m > 100 ? say("poor", { m }) : say("by_device", { m }));
-        fold(m <= 100);
+        put(coords.longitude, coords.latitude, coords.accuracy, wechat ? say("wechat") : m > 100 ? say("poor", { m }) : say("by_device", { m }));
+        fold(m <= 100 && !wechat);
+        if (wechat) pick(); // its kernels may hand over a shifted fix: shown on the map, so that the reporter sees it
       },
       (fault) => {
         note.textContent = say(fault.code === 1 ? "denied" : "no_fix");
@@ -132,6 +136,10 @@ export function start(form, changed) {
     const [lon, lat] = river.at(found.chainage_m, found.bank ? 12 : 0, found.bank || "left");
     put(lon, lat, 50, say("by_words"));
   });
+  if (fields.lon.value && part.dataset.where === "mark") {
+    put(Number(fields.lon.value), Number(fields.lat.value), Number(fields.accuracy_m.value), say("at_mark"));
+    fold(true);
+  }
   // where leave was given before, the fix comes by itself; nobody is asked before touching anything
   navigator.permissions?.query({ name: "geolocation" }).then((leave) => {
     if (leave.state === "granted" && !fields.lon.value) locate();
@@ -152,10 +160,13 @@ export function start(form, changed) {
   };
 }
 
-/** How many open issues of a kind the public set shows within about 150 m. */
+/** Open issues of a kind that the public set shows within about 150 m: {state, place} each. */
 export async function near(at, kind) {
   const [dx, dy] = [0.0016, 0.0014];
   const bbox = [at.lon - dx, at.lat - dy, at.lon + dx, at.lat + dy].map((n) => n.toFixed(5)).join(",");
   const found = await call("/api/v1/issues?bbox=" + bbox + "&kind=" + kind);
-  return found.features.filter((one) => one.properties.state !== "closed").length;
+  return found.features.filter((one) => one.properties.state !== "closed").map((one) => {
+    const spot = one.geometry && river.on(...one.geometry.coordinates);
+    return { state: one.properties.state, place: spot ? say("about", { k: river.k(Math.round(spot.chainage_m / 100) * 100) }) : "" };
+  });
 }

@@ -2,6 +2,7 @@
 // without any of this. A report that did not get through is sent again as it was, under the same client id.
 import { busy, lacks, showFaults } from "./forms.js";
 import { call, Problem } from "./http.js";
+import * as receipts from "./receipts.js";
 import * as places from "./report-place.js";
 import { icon, say, speak } from "./words.js";
 
@@ -69,9 +70,15 @@ async function hint() {
   line.hidden = true;
   if (!here || !kind) return;
   try {
-    const n = await places.near(here, kind);
-    line.hidden = n === 0;
-    line.querySelector("span").textContent = say("near", { n });
+    const found = await places.near(here, kind);
+    line.hidden = found.length === 0;
+    line.querySelector("p").textContent = say("near", { n: found.length });
+    line.querySelector("[data-near-list]").replaceChildren(...found.slice(0, 3).map((one) => {
+      const row = document.createElement("li");
+      row.className = "state-word state-" + one.state;
+      row.append(icon("state-" + one.state), say("near_line", { place: one.place, state: say("state_" + one.state) }));
+      return row;
+    }));
   } catch (fault) {
     if (!(fault instanceof Problem)) throw fault; // a hint that does not come is no loss
   }
@@ -88,13 +95,19 @@ function paged() {
 }
 
 function page() {
+  if (!form.isConnected) return; // sent: the receipt stands in its place
   if (paged()) form.dataset.pagedNow = String(at);
   else delete form.dataset.pagedNow;
   const steps = form.querySelector("[data-steps]");
   steps.hidden = !paged();
-  steps.textContent = say("step", { n: at });
+  steps.dataset.steps = at;
+  steps.querySelector("p").textContent = say("step", { n: at });
+  form.querySelector("[data-more]").open = !paged();
   turn.hidden = !paged();
   turn.querySelector("[data-turn-back]").disabled = at === 1;
+  const bar = document.querySelector("h1");
+  bar.dataset.words ??= bar.textContent;
+  bar.textContent = paged() ? say("step", { n: at }) : bar.dataset.words;
   main.querySelector("span").textContent = paged() && at < 3 ? say("next") : say("submit");
 }
 
@@ -114,9 +127,16 @@ main.addEventListener("click", (event) => {
   if (!missing.length) go(at + 1);
 });
 
+form.querySelector("[data-speak]").addEventListener("click", () => {
+  if (!form.elements.kind.value) form.elements.kind.value = "other"; // what it is, is going to be said
+  go(3);
+  form.querySelector("[data-more]").open = true;
+  form.elements.words.focus();
+});
+
 function missingOn(which) {
   const found = lacks(form).filter((fault) => which === 0 || fault.field.closest('[data-paged="' + which + '"]'));
-  if (which !== 2 && which !== 3 && !place.filled()) found.unshift({ field: form.elements.place_words, sentence: say("no_place") });
+  if ((which === 0 || which === 3) && !place.filled()) found.unshift({ field: form.elements.place_words, sentence: say("no_place") });
   return found;
 }
 
@@ -158,6 +178,21 @@ function placed(fault) {
   return { sentence: fault.sentence, field: document.getElementById(id) ?? undefined };
 }
 
+/** The receipt on this phone too; the reporter may take it off again at once, where a phone is shared. */
+function keepHere(card, told) {
+  const line = card.querySelector("[data-kept]");
+  const kept = receipts.keep({ code: told.receipt_code, kind: form.querySelector("[name=kind]:checked")?.closest("label").querySelector("span").textContent ?? "", at: new Date().toISOString() });
+  line.hidden = false;
+  line.querySelector("span").textContent = say(kept ? "kept" : "not_kept");
+  const off = line.querySelector("[data-unkeep]");
+  off.hidden = !kept;
+  off.addEventListener("click", () => {
+    receipts.drop(told.receipt_code);
+    off.hidden = true;
+    line.querySelector("span").textContent = say("unkept");
+  });
+}
+
 function receipt(told) {
   const shown = document.getElementById("receipt").content.cloneNode(true);
   const code = told.receipt_code.replaceAll("-", "").match(/.{1,4}/g).join(" ");
@@ -169,6 +204,7 @@ function receipt(told) {
   shown.querySelector("[data-copy]").dataset.copy = told.receipt_code;
   shown.querySelector("[data-qr]").src = told.qr;
   const card = shown.querySelector(".receipt");
+  keepHere(card, told);
   document.getElementById("main").replaceChildren(shown);
   document.querySelector("h1").textContent = card.querySelector("h2").textContent;
   card.focus();
@@ -176,4 +212,5 @@ function receipt(told) {
   scrollTo({ top: 0 });
 }
 
+form.querySelector("[data-wechat]").hidden = !places.wechat;
 page();

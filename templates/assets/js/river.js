@@ -65,6 +65,8 @@ export function said(words) {
   const plain = words.normalize("NFKC");
   const mark = plain.match(/\bK\s*(\d{1,3})(?:\s*\+\s*(\d{1,3}))?/i);
   const metres = plain.match(/(左|右)岸\s*(\d{1,5})\s*米处/);
+  const bare = plain.match(/^\s*(\d{2,5})\s*(?:米|m)?\s*(左|右)?岸?\s*$/i); // 1240左: as it is said on the telephone
+  if (bare) return { chainage_m: Number(bare[1]), bank: bare[2] ? (bare[2] === "左" ? "left" : "right") : "" };
   const chainage = mark ? Number(mark[1]) * 1000 + Number(mark[2] ?? 0) : metres ? Number(metres[2]) : null;
   const bank = plain.includes("左岸") ? "left" : plain.includes("右岸") ? "right" : "";
   return chainage === null ? (bank ? { chainage_m: null, bank } : null) : { chainage_m: chainage, bank };
