@@ -13,7 +13,7 @@ from typing import Any
 import segno
 from flask import Blueprint, Response, jsonify, make_response, render_template, request
 
-from patrol.actions import photos
+from patrol.actions import photos, sealing
 from patrol.actions import tips as deeds
 from patrol.errors import BadInput, Fault, Malformed, Missing, TooMuch, WrongStep
 from patrol.gateways import identity
@@ -56,12 +56,12 @@ def _form(values: dict[str, Any], faults: Sequence[Fault] = (), photos_lost: boo
     place = station()
     with place.look() as look:
         river = phone_view.river(look)
+        takes = {"sealed": sealing.takes_identities(look), "callback": sealing.takes_callbacks(look)}
     told = [{"where": fault.where.lstrip("/").replace("/", "."), "sentence": language.gettext(fault.sentence)}
             for fault in faults]  # fmt: skip
     return render_template(
         "pages/public/report.html", values=values, faults=told, said={fault["where"]: fault["sentence"] for fault in told},
-        photos_lost=photos_lost, river=river, sealed=bool(place.keys.officers), langs=language.choices(),
-        callback=bool(place.keys.operator), bounds=place.place.bounds, most_mb=place.settings.photo_max_mb,
+        photos_lost=photos_lost, river=river, langs=language.choices(), **takes, bounds=place.place.bounds, most_mb=place.settings.photo_max_mb,
         kinds=[{"value": row.code, "zh": language.gettext(row.plain_zh), "symbol": f"kind-{row.code}"}
                for row in PROBLEMS.values()],
     )  # fmt: skip
