@@ -48,6 +48,7 @@ class Draft:
     contact: dict[str, Any] | None = None
     callback: bool = False
     reward: bool = False
+    place_sure: bool = False  # asked whether it is GCJ-02 after all, and denied
     hold: str = ""  # a door's own reason to hold it (limits), never a reason to refuse it
     warnings: tuple[str, ...] = ()
 
@@ -234,6 +235,8 @@ def _waits(draft: Draft, place: siting.Site | None, machine: bool, confirm_score
         return "fishing" if draft.kind == "illegal_fishing" else "unsure"
     if draft.hold:
         return draft.hold
+    if place is not None and "maybe_gcj02" in place.warnings and not draft.place_sure and not machine:
+        return "maybe_gcj02"
     if place is not None and not place.inside:
         return "out_of_area"
     if place is not None and place.accuracy_m is not None and place.accuracy_m > siting.WORST_ACCURACY_M:

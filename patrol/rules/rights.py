@@ -206,6 +206,7 @@ PAGES: tuple[Door, ...] = (
     Door("GET", "/", ANYONE),
     Door("GET", "/report", ANYONE),
     Door("POST", "/report", ANYONE),
+    Door("GET", "/report/sum", ANYONE),
     Door("GET", "/tips", ANYONE),
     Door("POST", "/tips", ANYONE),
     Door("GET", "/check", ANYONE),

@@ -34,6 +34,8 @@ def create_app(station: Station) -> Flask:
     app.json.ensure_ascii = False  # type: ignore[attr-defined]  # the default provider has it
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.extensions["patrol"] = station
+    app.config["TRUSTED_PROXIES"] = station.settings.proxies
+    app.config["LOG_TIPS"] = station.settings.log_tips
     names = [name.strip() for name in station.settings.hosts.split(",") if name.strip()]
     install_pages(app, station)
     guard.install(app, csrf_key=station.keys.session, hosts=[*names, station.settings.host],

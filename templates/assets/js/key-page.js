@@ -122,7 +122,7 @@ function reveal(rows) {
       image.alt = say("photo");
       image.src = URL.createObjectURL(new Blob([bytes]));
       figure.append(image);
-      shown.append(figure);
+      shown.querySelector("[data-hide]").before(figure);
       continue;
     }
     for (const [name, words] of Object.entries(JSON.parse(new TextDecoder().decode(bytes)))) {
