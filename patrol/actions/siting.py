@@ -11,6 +11,7 @@ from sqlalchemy import and_, or_, select
 
 from geodata.crs import maybe_gcj02, to_wgs84
 from geodata.merge import apart_m
+from geodata.place import Place
 from patrol import models as m
 from patrol.rules import recurrence
 from patrol.rules.problems import PROBLEMS, RELAPSE_DAYS
@@ -58,9 +59,7 @@ def _placed(work: Work, raw: Site) -> Site:
     place = work.place
     warnings = []
     inside = place.holds(raw.lon, raw.lat, AREA_MARGIN_M)
-    if raw.given.get("crs") in ("wgs84", "cgcs2000") and any(
-        maybe_gcj02(raw.lon, raw.lat, lambda lon, lat, m=margin: place.holds(lon, lat, m)) for margin in SHIFTED_M
-    ):
+    if raw.given.get("crs") in ("wgs84", "cgcs2000") and any(_shifted(place, raw, margin) for margin in SHIFTED_M):
         warnings.append("maybe_gcj02")
     if inside and not place.holds(raw.lon, raw.lat, BANK_BUFFER_M):
         warnings.append("off_bank")
@@ -75,6 +74,11 @@ def _placed(work: Work, raw: Site) -> Site:
         inside=inside,
         warnings=tuple(warnings),
     )
+
+
+def _shifted(place: Place, raw: Site, margin_m: float) -> bool:
+    """Farther from the water than `margin_m` as given, within it when read as GCJ-02."""
+    return maybe_gcj02(raw.lon, raw.lat, lambda lon, lat: place.holds(lon, lat, margin_m))
 
 
 @dataclass(frozen=True)

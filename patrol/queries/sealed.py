@@ -60,7 +60,7 @@ def tips(look: Work) -> list[dict[str, Any]]:
     query = select(m.Sighting).where(or_(m.Sighting.identity_sealed.is_not(None), m.Sighting.id.in_(photos)))
     rows = look.session.scalars(query.order_by(m.Sighting.id.desc()).limit(MOST)).all()
     return [
-        {"tip": row.ref, "kind_zh": PROBLEMS[row.kind].zh, "on": shown(row.received_at)[:10], "reward": row.reward,
+        {"tip": row.ref, "kind_zh": PROBLEMS[row.kind].zh, "on": str(shown(row.received_at))[:10], "reward": row.reward,
          "state_zh": PUBLIC_STATES_ZH[_state(look, row)], "identity": row.identity_sealed is not None,
          "photos": look.session.scalar(select(func.count(m.Photo.id)).where(
              m.Photo.sighting_id == row.id, m.Photo.sealed_sha256.is_not(None)))}
