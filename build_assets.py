@@ -20,8 +20,12 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 # Package -> (glob inside the package, folder under vendor/<package>/). Only what a page really loads.
 WANTED: dict[str, list[tuple[str, str]]] = {
-    # SHA-256 by streaming, for uploads in pieces: the browser's own digest wants the whole file at once
-    "@noble/hashes": [(f"{name}.js", ".") for name in ("sha2", "_md", "_u64", "utils")] + [("LICENSE", ".")],
+    # SHA-256 by streaming, for uploads in pieces: the browser's own digest wants the whole file at once;
+    # BLAKE2b and Argon2id, for the key files of those who open sealed envelopes
+    "@noble/hashes": [(f"{name}.js", ".") for name in ("sha2", "_md", "_u64", "utils", "blake2", "_blake", "argon2")]
+    + [("LICENSE", ".")],
+    # X25519 and XSalsa20-Poly1305 as libsodium has them, in one script without WebAssembly
+    "tweetnacl": [("nacl-fast.min.js", "."), ("LICENSE", ".")],
     "leaflet": [
         ("dist/leaflet.js", "."),
         ("dist/leaflet.css", "."),
@@ -49,12 +53,14 @@ def locked(root: Path) -> dict[str, str]:
 
 
 def missing(root: Path) -> list[str]:
-    """Packages whose vendor folder is absent or holds another version than the lock file pins."""
+    """Packages whose vendor folder is absent, lacks a wanted file or holds another version than is pinned."""
     vendor = root / "templates" / "assets" / "vendor"
     stale = []
     for name, line in locked(root).items():
         mark = vendor / name / "VERSION"
-        if not mark.is_file() or mark.read_text("utf-8").strip() != line:
+        here = [vendor / name / folder / Path(pattern).name for pattern, folder in WANTED[name]]
+        whole = all(any(path.parent.glob(path.name)) for path in here)
+        if not whole or not mark.is_file() or mark.read_text("utf-8").strip() != line:
             stale.append(name)
     return stale
 

@@ -6,6 +6,7 @@ environment. Defaults are the one-machine case. `docs/settings.md` lists the sam
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from patrol.errors import Fault, Misconfigured
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 def _knob(default: Any, zh: str, *, secret: bool = False, check: str = "") -> Any:
@@ -31,6 +34,9 @@ class Settings:
     place: str = _knob("taihugang", "地点：自带地点的名字，或一个地点文件夹")
     host: str = _knob("127.0.0.1", "网页监听地址")
     port: int = _knob(8000, "网页端口", check="port")
+    trusted_proxies: str = _knob(
+        "", "自己的反向代理的地址或网段，逗号分隔；只信它们写的 X-Forwarded-For", check="networks"
+    )
     hosts: str = _knob("", "允许的主机名，逗号分隔；空着只认本机和 host")
     public_url: str = _knob("", "对外网址，印在单子和卡片上；空着按 host 和 port")
     robots_file: str = _knob("", "群机器人名册（TOML）；空着就不推")
@@ -45,6 +51,7 @@ class Settings:
     photo_max_mp: int = _knob(50, "一张照片最多多少百万像素", check="positive")
     photos_per_issue: int = _knob(30, "一件问题最多几张照片", check="positive")
     reports_hourly: int = _knob(10, "同一来源每小时最多几条免登录举报，多出的先留待人工", check="positive")
+    log_tips: bool = _knob(False, "举报页的访问地址也记日志（法规要求时才开，举报页会写明）")
     free_disk_mb: int = _knob(500, "磁盘剩余低于此数不再收新件", check="positive")
     session_hours: int = _knob(12, "登录多久后要重登（小时）", check="positive")
     sse_streams: int = _knob(32, "同时最多几路实时推送页面", check="positive")
@@ -84,6 +91,8 @@ class Settings:
                 faults.append(Fault(name, "bad_value", f"{name} 要在 0 到 65535 之间。"))
             if knob.metadata["check"] == "level" and value not in ("debug", "info", "warning", "error"):
                 faults.append(Fault(name, "bad_value", f"{name} 可选 debug、info、warning、error。"))
+            if knob.metadata["check"] == "networks" and _networks(value) is None:
+                faults.append(Fault(name, "bad_value", f"{name} 要写地址或网段，如 127.0.0.1,10.0.0.0/8。"))
             if knob.metadata["check"] == "positive" and value <= 0:
                 faults.append(Fault(name, "bad_value", f"{name} 要大于 0。"))
         if faults:
@@ -119,10 +128,22 @@ class Settings:
         return self.public_url.rstrip("/") or f"http://{self.host}:{self.port}"
 
     @property
+    def proxies(self) -> tuple[Network, ...]:
+        """The networks whose word on a caller's address is believed."""
+        return _networks(self.trusted_proxies) or ()
+
+    @property
     def auto_assign_scores(self) -> dict[str, float]:
         """Kind -> least score, of the drone clues a rule may assign."""
         pairs = (item.split(":") for item in self.auto_assign.split(",") if item.strip())
         return {kind.strip(): float(score) for kind, score in pairs}
+
+
+def _networks(text: str) -> tuple[Network, ...] | None:
+    try:
+        return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
+    except ValueError:
+        return None
 
 
 def _parse(name: str, text: str, default: Any) -> Any:

@@ -63,6 +63,7 @@ class Actor:
 
 # groups whose cards a person pastes by hand where no robot speaks for them
 COPIED_GROUPS = ("chiefs", "fishing")
+SPOKEN = frozenset({"words", "reason"})
 
 SYSTEM = Actor(None, "系统", frozenset({"system"}), via="system")
 RULE = Actor(None, "自动交办规则", frozenset({"rule"}), via="system")
@@ -133,6 +134,13 @@ class Station:
                 command.upgrade(config, revision)
             if connection.dialect.name == "sqlite" and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
                 raise Misconfigured(f"升级到 {revision} 后有记录指向不存在的行，已退回。请用备份核对。")
+
+    def forget_log(self) -> None:
+        """Fold SQLite's write-ahead log in, so that erased pages do not live on in it."""
+        if self.settings.is_sqlite:
+            with self._writing(), self.engine.connect() as connection:
+                connection.exec_driver_sql("COMMIT")  # the checkpoint needs a connection that is in no transaction
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
     @contextmanager
     def work(self, actor: Actor, now: datetime | None = None) -> Iterator[Work]:
@@ -324,6 +332,8 @@ class Work:
         return line
 
     def _owe(self, hear: Hear, event: str, issue: m.Issue | None, slip: m.Slip | None, facts: dict[str, Any]) -> None:
+        if issue is not None or "kind" in facts:  # no card says what a person wrote: the queue need not hold it
+            facts = {name: value for name, value in facts.items() if name not in SPOKEN}
         for group in self._groups(hear, issue, facts):
             state = "due"
             if group is not None and self.station.robots.get(group) is None:

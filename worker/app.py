@@ -35,6 +35,7 @@ TICKS: dict[str, Tick] = {
     "beat": Tick(5),  # a worker was seen
     "anchor": Tick(300),  # the deed itself keeps to its hour
     "tidy": Tick(600),
+    "retain": Tick(3600),
 }
 QUEUES = ("light", "heavy")
 #: task -> queue of those that nothing ticks

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from patrol.actions import delivery, followup
+from patrol.actions import delivery, followup, retention
 from patrol.actions.flights import live
 from patrol.station import SYSTEM
 from worker import hands
@@ -56,3 +56,9 @@ def tidy() -> None:
     """What nobody looks at any more is forgotten."""
     with station().work(SYSTEM) as work:
         delivery.tidy(work)
+
+
+@app.task(name="patrol.retain")  # type: ignore[untyped-decorator]
+def retain() -> None:
+    """What informants gave is erased when its days are over."""
+    retention.retain(station())

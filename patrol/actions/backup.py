@@ -135,8 +135,7 @@ def _photos(store: PhotoStore, copy: Path, done: Contents) -> Iterator[tuple[str
 
 
 def _key_files(folder: Path) -> Iterator[tuple[str, bytes]]:
-    found = [*folder.glob("*.key"), *folder.glob("operator.pub"), *folder.glob("officers/*.pub")]
-    for path in sorted(found):
+    for path in sorted(folder.glob("*.key")):
         yield f"keys/{path.relative_to(folder).as_posix()}", path.read_bytes()
 
 

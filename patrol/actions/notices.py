@@ -20,6 +20,7 @@ WHY_WAITS: dict[str, str] = {
     "unsure": "把握不足，待研判",
     "fishing": "请立即确认",
     "out_of_area": "位置不在本河段",
+    "maybe_gcj02": "坐标像是高德、腾讯地图的，请问清在哪里",
     "vague_position": "位置太粗",
     "too_many": "同一来源报得多，先留待人工",
     "relapse": "原处已销号，疑似反弹",

@@ -19,9 +19,9 @@ from sqlalchemy import func, or_, select
 
 from geodata.merge import apart_m
 from patrol import models as m
-from patrol.actions import blurring, siting
+from patrol.actions import blurring, sealing, siting
 from patrol.errors import BadInput, Fault, Missing, TooMuch
-from patrol.gateways import identity, pictures
+from patrol.gateways import pictures
 from patrol.rules.calendar import SHANGHAI
 from patrol.rules.lifecycle import PHOTO_STAGES
 from patrol.rules.problems import FENCE_M, WORST_FIX_M
@@ -41,7 +41,7 @@ class Shot:
     sha256: str
     picture: pictures.Picture
     content: bytes = field(repr=False)
-    sealed: bytes | None = field(default=None, repr=False)
+    original: bytes | None = field(default=None, repr=False)  # of a tip: kept sealed, or not at all
 
     @property
     def bytes(self) -> int:
@@ -64,11 +64,9 @@ def take_in(station: Station, data: bytes, *, tip: bool = False) -> Shot:
     if not tip:
         return Shot(hashlib.sha256(data).hexdigest(), picture, data)
     clean = pictures.rendition(data, TIP_SIDE_PX, **limits)
-    officers = station.keys.officers
-    sealed = identity.seal(officers, data) if officers else None
     # a tip's own claims of place and time would point at the informant: they go with the sealed original
     shown = pictures.Picture(format="JPEG", width=picture.width, height=picture.height, phash=picture.phash)
-    return Shot(hashlib.sha256(clean).hexdigest(), shown, clean, sealed)
+    return Shot(hashlib.sha256(clean).hexdigest(), shown, clean, data)
 
 
 def keep_with_sighting(work: Work, sighting: m.Sighting, shots: Sequence[Shot]) -> list[m.Photo]:
@@ -126,12 +124,14 @@ def _row(work: Work, shot: Shot, stage: str, claim: Claim) -> m.Photo:
         lon, lat, accuracy, source = place.lon, place.lat, place.accuracy_m, "app"
     elif lon is None:
         source = "none"
-    for data in (shot.content, shot.sealed):
-        if data is not None:
-            work.before_commit.append(partial(work.photos.put, data))
+    sealed = None
+    if shot.original is not None and sealing.takes_identities(work):
+        sealed = sealing.seal_identity(work, shot.original)
+    for data in filter(None, (shot.content, sealed.body if sealed else None)):
+        work.before_commit.append(partial(work.photos.put, data))
     return m.Photo(
         ref=str(uuid.UUID(bytes=secrets.token_bytes(16), version=4)), sha256=shot.sha256,
-        sealed_sha256=hashlib.sha256(shot.sealed).hexdigest() if shot.sealed is not None else None,
+        sealed_sha256=sealed.digest if sealed else None,
         stage=stage, round=1, received_at=work.now, format=picture.format, width=picture.width, height=picture.height,
         bytes=shot.bytes, phash=picture.phash, taken_at=claim.taken_at or picture.taken_moment(),
         taken_words=picture.taken_at, lon=lon, lat=lat, accuracy_m=accuracy, source=source, flags=[], released=False,

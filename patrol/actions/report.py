@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from patrol import models as m
-from patrol.actions import clocks, photos, siting, trust
+from patrol.actions import clocks, photos, sealing, siting, trust
 from patrol.actions.photos import Shot
 from patrol.errors import BadInput, Fault
 from patrol.gateways import identity
@@ -48,6 +48,7 @@ class Draft:
     contact: dict[str, Any] | None = None
     callback: bool = False
     reward: bool = False
+    place_sure: bool = False  # asked whether it is GCJ-02 after all, and denied
     hold: str = ""  # a door's own reason to hold it (limits), never a reason to refuse it
     warnings: tuple[str, ...] = ()
 
@@ -219,14 +220,13 @@ def _seal(work: Work, sighting: m.Sighting, draft: Draft) -> None:
     contact = {name: value for name, value in (draft.contact or {}).items() if value}
     if not contact:
         return
-    officers = work.keys.officers
-    if not officers:
+    if not sealing.takes_identities(work):
         raise BadInput(
             Fault("/contact", "no_keys", "本单位还没有建立保密钥匙，暂不能收姓名电话；可以匿名举报，或打电话。")
         )
-    sighting.identity_sealed = identity.seal(officers, json.dumps(contact, ensure_ascii=False).encode())
-    if draft.callback and contact.get("phone") and work.keys.operator:
-        sighting.callback_sealed = identity.seal(work.keys.operator, str(contact["phone"]).encode())
+    sighting.identity_sealed = sealing.seal_identity(work, json.dumps(contact, ensure_ascii=False).encode()).body
+    if draft.callback and contact.get("phone") and sealing.takes_callbacks(work):
+        sighting.callback_sealed = sealing.seal_callback(work, str(contact["phone"]).encode()).body
 
 
 def _waits(draft: Draft, place: siting.Site | None, machine: bool, confirm_score: float) -> str:
@@ -235,6 +235,8 @@ def _waits(draft: Draft, place: siting.Site | None, machine: bool, confirm_score
         return "fishing" if draft.kind == "illegal_fishing" else "unsure"
     if draft.hold:
         return draft.hold
+    if place is not None and "maybe_gcj02" in place.warnings and not draft.place_sure and not machine:
+        return "maybe_gcj02"
     if place is not None and not place.inside:
         return "out_of_area"
     if place is not None and place.accuracy_m is not None and place.accuracy_m > siting.WORST_ACCURACY_M:

@@ -11,6 +11,7 @@ from sqlalchemy import and_, or_, select
 
 from geodata.crs import maybe_gcj02, to_wgs84
 from geodata.merge import apart_m
+from geodata.place import Place
 from patrol import models as m
 from patrol.rules import recurrence
 from patrol.rules.problems import PROBLEMS, RELAPSE_DAYS
@@ -18,6 +19,7 @@ from patrol.station import Work
 
 AREA_MARGIN_M = 500.0  # farther from the water than this is not our river
 BANK_BUFFER_M = 100.0  # nearer than AREA_MARGIN_M but farther than this is taken and flagged
+SHIFTED_M = (BANK_BUFFER_M, 25.0)  # off by more than this and within it when read as GCJ-02: asked about
 WORST_ACCURACY_M = 1000.0  # a position this vague is no position
 SEARCH_M = 400.0  # outlines and worse fixes reach this far at most
 
@@ -57,7 +59,7 @@ def _placed(work: Work, raw: Site) -> Site:
     place = work.place
     warnings = []
     inside = place.holds(raw.lon, raw.lat, AREA_MARGIN_M)
-    if not inside and maybe_gcj02(raw.lon, raw.lat, lambda lon, lat: place.holds(lon, lat, BANK_BUFFER_M)):
+    if raw.given.get("crs") in ("wgs84", "cgcs2000") and any(_shifted(place, raw, margin) for margin in SHIFTED_M):
         warnings.append("maybe_gcj02")
     if inside and not place.holds(raw.lon, raw.lat, BANK_BUFFER_M):
         warnings.append("off_bank")
@@ -72,6 +74,31 @@ def _placed(work: Work, raw: Site) -> Site:
         inside=inside,
         warnings=tuple(warnings),
     )
+
+
+def _shifted(place: Place, raw: Site, margin_m: float) -> bool:
+    """Farther from the water than `margin_m` as given, within it when read as GCJ-02."""
+    return maybe_gcj02(raw.lon, raw.lat, lambda lon, lat: place.holds(lon, lat, margin_m))
+
+
+@dataclass(frozen=True)
+class Readings:
+    """A position said to be WGS-84 that lies off the river and on it when read as GCJ-02: both, for a person to say."""
+
+    given: str
+    gcj02: str
+    apart_m: int
+
+
+def readings(work: Work, position: Mapping[str, Any]) -> Readings | None:
+    """The question such a position asks, or None. Nothing is moved: whoever sent it says which place it is."""
+    at = site(work, position)
+    if "maybe_gcj02" not in at.warnings:
+        return None
+    other = site(work, {**position, "crs": "gcj02"})
+    apart = apart_m(at.lon, at.lat, None, other.lon, other.lat, None)
+    given = f"{place_words(work, at.chainage_m, at.bank, at.lon, at.lat)} 岸外" if at.inside else "不在本河段"
+    return Readings(given, place_words(work, other.chainage_m, other.bank, other.lon, other.lat), round(apart))
 
 
 def latitude0(work: Work) -> float:

@@ -45,6 +45,8 @@ def issue_of(work: Work, sighting: m.Sighting) -> m.Issue | None:
 def supplement(work: Work, code: str, words: str) -> None:
     """More words to a report that is already in."""
     sighting = find(work, code)
+    if "words" in sighting.erased:
+        raise WrongStep("这件办结已久，说过的话已按期抹掉，请重新举报或打电话。", "kept_no_longer")
     issue = issue_of(work, sighting)
     if len(_told(work, sighting, issue, "supplemented")) >= MOST_SUPPLEMENTS:
         raise WrongStep(f"已补充 {MOST_SUPPLEMENTS} 次，请重新举报或打电话。", "too_many")

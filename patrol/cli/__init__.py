@@ -43,7 +43,7 @@ for command in (
     running.serve, running.worker, running.demo, running.migrate, running.tick, doctor.doctor,
     people.token, people.user, days.calendar, sealing.keys, ground.place, ground.locate,
     detect.detect, detect.models, effect.effect,
-    posters.posters, safe.trail, safe.backup, safe.restore, flights.flight, recognise.recognise, dji.dji,
+    posters.posters, safe.trail, safe.backup, safe.restore, safe.retention, flights.flight, recognise.recognise, dji.dji,
 ):  # fmt: skip
     cli.add_command(command)
 

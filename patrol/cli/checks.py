@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from geodata.errors import GeoError
 from geodata.place_check import check as examine_place
 from patrol import models as m
+from patrol.actions import sealing
 from patrol.cli.answers import nothing_there, revisions
 from patrol.cli.dji import asked
 from patrol.errors import PatrolError
@@ -28,7 +29,7 @@ from patrol.gateways.robotfile import RobotFile
 from patrol.queries import health
 from patrol.rules.calendar import local
 from patrol.settings import Settings
-from patrol.station import Station
+from patrol.station import SYSTEM, Station
 
 State = Literal["ok", "warn", "fail"]
 OLDEST_SQLITE = (3, 35, 0)  # RETURNING and partial indexes as the tables use them
@@ -105,13 +106,18 @@ def _keys(settings: Settings) -> tuple[State, str]:
         return "warn", "还没有，patrol migrate 时会做。"
     opened = Station.open(settings, may_create=False)
     try:
-        officers, operator = len(opened.keys.officers), len(opened.keys.operator)
+        kept, wanted = revisions(opened)
+        if kept != wanted:
+            return "warn", "表还不是这一版的，先运行 patrol migrate。"
+        with opened.look(SYSTEM) as look:
+            both, operators = sealing.sides(look), sealing.takes_callbacks(look)
     finally:
         opened.close()
-    if not officers or not operator:
-        lack = "、".join(word for word, has in (("奖励专员", officers), ("话务员", operator)) if not has)
-        return "warn", f"还没有{lack}的密钥，举报人留的身份或电话收不下。用 patrol keys 做。"
-    return "ok", f"齐全；奖励专员 {officers} 把，话务员 {operator} 把。"
+    if not all(both.values()) or not operators:
+        has = (("奖励专员甲组", both["a"]), ("奖励专员乙组", both["b"]), ("话务员", operators))
+        lack = "、".join(word for word, held in has if not held)
+        return "warn", f"还没有{lack}的密钥，举报人留的身份或电话收不下。请本人登录后在「钥匙」页做。"
+    return "ok", f"齐全；奖励专员甲组 {len(both['a'])} 把、乙组 {len(both['b'])} 把。"
 
 
 @_check("photos", "照片存放处")

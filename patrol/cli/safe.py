@@ -37,6 +37,27 @@ def verify(json_: bool) -> int:
 
 
 @click.command()
+@click.option("--dry-run", "dry", is_flag=True, help="只数，不抹。")
+@as_json
+def retention(dry: bool, json_: bool) -> None:
+    """把举报人给的、过了保存期的抹掉；worker 每小时自己做一次。"""
+    from patrol.actions.retention import retain
+    from patrol.rules.retention import BACKUPS_DAYS, KEEPS
+
+    with station() as opened:
+        done = retain(opened, dry=dry)
+    if json_:
+        rows = [{"rule": keep.name, "zh": keep.zh, "days": keep.days, "after": keep.after, "count": done[keep.name]}
+                for keep in KEEPS.values()]  # fmt: skip
+        give({"dry_run": dry, "backups_days": BACKUPS_DAYS, "rules": rows})
+        return
+    for keep in KEEPS.values():
+        counted = f"办结 {keep.days} 天后" if keep.after == "ended" else "到期就"
+        click.echo(f"{keep.zh}：{counted}抹掉；{'该抹' if dry else '抹了'} {done[keep.name]} 件。")
+    click.echo(f"备份里的要等备份过期：备份最多留 {BACKUPS_DAYS} 天，更早的请删掉。")
+
+
+@click.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--without-keys", is_flag=True, help="不装密钥；恢复时要另有密钥文件夹。")
 @as_json

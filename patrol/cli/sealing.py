@@ -1,7 +1,7 @@
-"""The sealing keys of reward officers and of the telephone operator.
+"""The sealing keys of reward officers and of the telephone operator, made at a terminal instead of in a browser.
 
 The private key goes into one passphrase-protected file and one printed recovery text; the installation keeps
-the public key only.
+the public key only. Letting a key in and opening are done in the browser of whoever can.
 """
 
 from __future__ import annotations
@@ -9,17 +9,11 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from patrol.cli.answers import aside, station
 from patrol.errors import BadInput, Fault
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from patrol.gateways.keys import Keys
 
 OUT = click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="密钥文件写到哪里。")
 PASSPHRASE = click.option("--passphrase-file", type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -36,33 +30,41 @@ def keys() -> None:
 @OUT
 @PASSPHRASE
 def officer(name: str, out: Path, passphrase_file: Path | None) -> None:
-    """给奖励专员 NAME（小写字母）做一把密钥。打印的恢复密钥请入保险柜。"""
-    _make(f"奖励专员 {name}", out, passphrase_file, lambda kept, public: kept.add_officer(name, public))
+    """给奖励专员 NAME（姓名，和登录的一样）做一把密钥。打印的恢复密钥请入保险柜。"""
+    _make("officer", name, out, passphrase_file)
 
 
 @keys.command()
+@click.argument("name")
 @OUT
 @PASSPHRASE
-def operator(out: Path, passphrase_file: Path | None) -> None:
-    """给热线话务员做一把密钥，用来打开回访电话。"""
-    _make("话务员", out, passphrase_file, lambda kept, public: kept.set_operator(public))
+def operator(name: str, out: Path, passphrase_file: Path | None) -> None:
+    """给热线话务员 NAME（姓名，和登录的一样）做一把密钥，用来打开回访电话。"""
+    _make("operator", name, out, passphrase_file)
 
 
-def _make(who: str, out: Path, passphrase_file: Path | None, keep: Callable[[Keys, bytes], None]) -> None:
-    from patrol.gateways import identity
+def _make(duty: str, name: str, out: Path, passphrase_file: Path | None) -> None:
+    from patrol.actions import people, sealing
+    from patrol.gateways import envelopes, identity
+    from patrol.rules.secrecy import DUTIES_ZH, KEY_STATES, SIDES_ZH
+    from patrol.station import SYSTEM
 
     with station() as opened:
         passphrase = _passphrase(passphrase_file)
-        private, public = identity.make_keypair()
+        private, public = envelopes.make_keypair()
         locked = identity.lock_key(private, passphrase)
         # the file first: a public key whose private half was never written would seal for nobody
         _write(out, locked)
         try:
-            keep(opened.keys, public)
+            with opened.work(SYSTEM) as work:
+                row = sealing.add_key(work, people.person(work, name).id, duty, public)
         except BaseException:
             out.unlink(missing_ok=True)
             raise
-    aside(f"{who}的密钥文件已写到 {out}，交给本人保管，本机不要留。编号 {identity.key_id(public)}。")
+    stands = f"{SIDES_ZH[row.side]}组，{KEY_STATES[row.state]}" if row.side else KEY_STATES[row.state]
+    aside(f"{DUTIES_ZH[duty]} {name} 的密钥文件已写到 {out}，交给本人保管，本机不要留。编号 {row.key_id}，{stands}。")
+    if row.state == "waiting":
+        aside("要由一位能打开的人登录后在「钥匙」页放行，才能用。")
     aside("恢复密钥只显示这一次，请打印入柜；口令忘了、文件丢了，只有它能打开：")
     click.echo(identity.recovery_text(private))
 

@@ -1,8 +1,7 @@
-"""Sealed envelopes for informants, receipt codes and slip check codes (domain.md §9).
+"""Key files of those who open envelopes, receipt codes and slip check codes (domain.md §9).
 
-An envelope is sealed to public keys only; this process can write it and never read it. Nothing here stores,
-logs or names anything: it takes bytes and gives bytes. The codes are keyed hashes, so that the database
-holds nothing with which a code could be guessed or a sender named.
+Nothing here stores, logs or names anything: it takes bytes and gives bytes. The codes are keyed hashes, so
+that the database holds nothing with which a code could be guessed or a sender named.
 """
 
 from __future__ import annotations
@@ -12,14 +11,12 @@ import hashlib
 import hmac
 import json
 import unicodedata
-from collections.abc import Sequence
 
-import nacl.bindings
 import nacl.exceptions
 import nacl.pwhash
 import nacl.secret
 import nacl.utils
-from nacl.public import PrivateKey, PublicKey, SealedBox
+from nacl.public import PrivateKey
 
 from patrol.errors import BadInput, Fault, Misconfigured, Refused
 
@@ -27,107 +24,11 @@ CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 RECEIPT_CODE_LENGTH = 16
 CHECK_CODE_LENGTH = 10
 
-_MAGIC = b"PATROL\x01"
 _KEY_BYTES = 32
-_KEY_ID_BYTES = 8
-_WRAPPED_BYTES = _KEY_BYTES + 48  # a sealed box adds 32 bytes of public key and 16 of authenticator
-_PAD_BYTES = 256  # a short name and a long one make envelopes of the same length
-_MOST_RECIPIENTS = 64
 _KDF_OPS = 3
 _KDF_MEMORY_BYTES = 64 * 1024 * 1024  # a browser on an office PC or phone can still allocate it
 _ALIKE = str.maketrans({"O": "0", "I": "1", "L": "1"})
 _DASHES = "-‐‑‒–—―−－_·."
-
-
-# --- envelopes -----------------------------------------------------------------------------------------
-
-
-def make_keypair() -> tuple[bytes, bytes]:
-    """Make a key pair for an officer, the operator or the recovery sheet: (private key, public key)."""
-    private = PrivateKey.generate()
-    return bytes(private), bytes(private.public_key)
-
-
-def seal(public_keys: Sequence[bytes], plaintext: bytes) -> bytes:
-    """Seal `plaintext` so that the holder of any one of `public_keys` can open it, and nobody else."""
-    keys = list(dict.fromkeys(public_keys))
-    if not keys:
-        raise Misconfigured(
-            "还没有任何收件公钥，密封信息无法保存。请先建立奖励专员或话务员的密钥。", code="no_seal_key"
-        )
-    if len(keys) > _MOST_RECIPIENTS:
-        raise BadInput(Fault("public_keys", "too_many_keys", f"收件公钥最多 {_MOST_RECIPIENTS} 个。"))
-    data_key = nacl.utils.random(_KEY_BYTES)
-    wrapped = b"".join(_key_id(key) + _wrap(key, data_key) for key in keys)
-    padded = nacl.bindings.sodium_pad(plaintext, _PAD_BYTES)
-    return _MAGIC + bytes([len(keys)]) + wrapped + bytes(nacl.secret.SecretBox(data_key).encrypt(padded))
-
-
-def open_sealed(private_key: bytes, sealed: bytes) -> bytes:
-    """Open an envelope; `Refused` when it is not for this key, `BadInput` when it is damaged."""
-    data_key, body = _unwrap(private_key, sealed)
-    try:
-        return bytes(nacl.bindings.sodium_unpad(nacl.secret.SecretBox(data_key).decrypt(body), _PAD_BYTES))
-    except (nacl.exceptions.CryptoError, ValueError):
-        raise _damaged() from None
-
-
-def reseal(private_key: bytes, sealed: bytes, public_keys: Sequence[bytes]) -> bytes:
-    """Seal the same content anew for `public_keys`: how one who can open lets a new officer in."""
-    return seal(public_keys, open_sealed(private_key, sealed))
-
-
-def recipients(sealed: bytes) -> list[str]:
-    """List the short ids of the keys that can open an envelope, in their order."""
-    return [key_id.hex() for key_id, _ in _split(sealed)[0]]
-
-
-def key_id(public_key: bytes) -> str:
-    """Return the short id of a public key, as `recipients` lists it."""
-    return _key_id(public_key).hex()
-
-
-def _key_id(public_key: bytes) -> bytes:
-    return hashlib.blake2b(public_key, digest_size=_KEY_ID_BYTES, person=b"patrol-key-id").digest()
-
-
-def _wrap(public_key: bytes, data_key: bytes) -> bytes:
-    try:
-        return bytes(SealedBox(PublicKey(public_key)).encrypt(data_key))
-    except (nacl.exceptions.CryptoError, TypeError, ValueError):
-        raise BadInput(Fault("public_keys", "bad_key", "公钥无效，应是 32 字节。")) from None
-
-
-def _split(sealed: bytes) -> tuple[list[tuple[bytes, bytes]], bytes]:
-    head = len(_MAGIC) + 1
-    if len(sealed) < head or not sealed.startswith(_MAGIC):
-        raise _damaged()
-    size = _KEY_ID_BYTES + _WRAPPED_BYTES
-    end = head + sealed[head - 1] * size
-    if sealed[head - 1] == 0 or len(sealed) < end:
-        raise _damaged()
-    slots = [sealed[at : at + size] for at in range(head, end, size)]
-    return [(slot[:_KEY_ID_BYTES], slot[_KEY_ID_BYTES:]) for slot in slots], sealed[end:]
-
-
-def _unwrap(private_key: bytes, sealed: bytes) -> tuple[bytes, bytes]:
-    slots, body = _split(sealed)
-    try:
-        private = PrivateKey(private_key)
-    except (nacl.exceptions.CryptoError, TypeError, ValueError):
-        raise BadInput(Fault("private_key", "bad_key", "私钥无效，应是 32 字节。")) from None
-    mine = _key_id(bytes(private.public_key))
-    for slot_id, wrapped in slots:
-        if slot_id == mine:
-            try:
-                return bytes(SealedBox(private).decrypt(wrapped)), body
-            except (nacl.exceptions.CryptoError, ValueError):
-                raise _damaged() from None
-    raise Refused("这把密钥打不开这份密封信息。", code="not_a_recipient")
-
-
-def _damaged() -> BadInput:
-    return BadInput(Fault("sealed", "damaged", "密封信息已损坏，打不开。"))
 
 
 # --- key files and the recovery sheet ------------------------------------------------------------------

@@ -1,14 +1,13 @@
 """The secrets of one installation, as files: made on the first start, read on every later one.
 
 A key that is missing while a database exists is never made anew: everything that rests on it (the trail's
-chain, receipt codes, slip check codes) would silently stop verifying. Private sealing keys are never kept
-here; they live in the officers' own key files. Nothing here is logged or shown.
+chain, receipt codes, slip check codes) would silently stop verifying. Keys that open sealed envelopes are never
+kept here: their public halves are rows, their private halves lie in their holders' own key files. Nothing here
+is logged or shown.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import os
 import re
 import secrets
@@ -16,11 +15,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
-from patrol.errors import BadInput, Fault, Misconfigured
+from patrol.errors import Misconfigured
 
 _KEY_BYTES = 32
 _HEX = re.compile(r"[0-9a-f]{64}")
-_PUB_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 
 def _secret() -> bytes:
@@ -31,7 +29,7 @@ def _secret() -> bytes:
 
 @dataclass(frozen=True)
 class Keys:
-    """The secret keys (32 bytes each) and the public sealing keys beside them."""
+    """The secret keys, 32 bytes each."""
 
     folder: Path
     chain: bytes = _secret()
@@ -62,37 +60,6 @@ class Keys:
             return cls(folder, **{name: _read_secret(folder / f"{name}.key") for name in names})
         except OSError as error:
             raise Misconfigured(f"密钥目录 {folder} 读不了：{error.strerror}。请检查路径和权限。") from error
-
-    @property
-    def officers(self) -> list[bytes]:
-        """Public keys of the reward officers and of the printed recovery key (`officers/*.pub`), read now."""
-        return [_read_public(path) for path in sorted((self.folder / "officers").glob("*.pub"))]
-
-    @property
-    def operator(self) -> list[bytes]:
-        """Public key of the telephone operator (`operator.pub`), as a list of none or one, read now."""
-        path = self.folder / "operator.pub"
-        return [_read_public(path)] if path.exists() else []
-
-    def add_officer(self, name: str, public_key: bytes) -> None:
-        """Keep an officer's public key under a short name; an existing name is never replaced."""
-        self._add_public(Path("officers"), name, public_key)
-
-    def set_operator(self, public_key: bytes) -> None:
-        """Keep the operator's public key; an existing one is never replaced."""
-        self._add_public(Path(), "operator", public_key)
-
-    def _add_public(self, where: Path, name: str, public_key: bytes) -> None:
-        if not _PUB_NAME.fullmatch(name):
-            raise BadInput(Fault("name", "bad_name", "密钥名只能用小写字母、数字、下划线和短横线。"))
-        if len(public_key) != _KEY_BYTES or not any(public_key):
-            raise BadInput(Fault("public_key", "bad_key", "公钥应是 32 字节。"))
-        folder = self.folder / where
-        folder.mkdir(exist_ok=True, mode=0o700)
-        text = base64.b64encode(public_key) + b"\n"
-        if not _write_new(folder / f"{name}.pub", text, mode=0o644):
-            raise BadInput(Fault("name", "taken", f"已有名为 {name} 的公钥，请换一个名字。"))
-        _sync_folder(folder)
 
 
 def key_names() -> list[str]:
@@ -131,21 +98,6 @@ def _read_secret(path: Path) -> bytes:
     if not _HEX.fullmatch(text):
         raise Misconfigured(f"密钥文件 {path} 内容不对（应是 64 位十六进制），请从备份恢复。", code="key_damaged")
     return bytes.fromhex(text)
-
-
-def _read_public(path: Path) -> bytes:
-    """Read one public key: a line of base64; lines that start with # are notes."""
-    try:
-        lines = path.read_bytes().decode("utf-8", "replace").splitlines()
-        wanted = "".join(line.strip() for line in lines if not line.startswith("#"))
-        key = base64.b64decode(wanted, validate=True)
-    except (binascii.Error, ValueError):
-        key = b""
-    except OSError as error:
-        raise Misconfigured(f"公钥文件 {path} 读不了：{error.strerror}。") from error
-    if len(key) != _KEY_BYTES or not any(key):
-        raise Misconfigured(f"公钥文件 {path} 内容不对（应是 32 字节的 base64）。", code="key_damaged")
-    return key
 
 
 def _sync_folder(folder: Path) -> None:

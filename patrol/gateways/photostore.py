@@ -1,7 +1,7 @@
 """Where photo originals are kept: by the SHA-256 of their bytes, written once, never changed.
 
 The name of an object is its content, so a second write of the same bytes is the same object and an object
-that was altered on disk no longer answers to its name. Nothing here looks inside a photo, knows an issue, or
+that was altered on disk no longer answers to its name. Only retention ever takes one away. Nothing here looks inside a photo, knows an issue, or
 takes a name from outside: file names of uploads never reach the disk.
 """
 
@@ -31,7 +31,7 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG} if hasattr(errno, "EDQUOT") el
 
 
 class PhotoStore(Protocol):
-    """What every store can do; a bucket store only has to offer these eight."""
+    """What every store can do; a bucket store only has to offer these nine."""
 
     def put(self, data: bytes) -> str:
         """Keep `data` for good and return its SHA-256 as hex; safe on disk when this returns."""
@@ -47,6 +47,9 @@ class PhotoStore(Protocol):
 
     def has(self, sha256: str) -> bool:
         """Say whether an object of that name is there (its content is not read)."""
+
+    def erase(self, sha256: str) -> None:
+        """Take one object away for good, for retention alone; an absent one is no fault."""
 
     def digests(self) -> Iterator[str]:
         """Name every object once, for the reconciler; objects put meanwhile may be left out."""
@@ -139,6 +142,17 @@ class FolderStore:
 
     def has(self, sha256: str) -> bool:
         return _is_digest(sha256) and self._path(sha256).is_file()
+
+    def erase(self, sha256: str) -> None:
+        if not _is_digest(sha256):
+            return
+        path = self._path(sha256)
+        try:
+            path.unlink(missing_ok=True)
+            if path.parent.is_dir():
+                _sync_folder(path.parent)
+        except OSError as error:
+            raise _storage_error(error) from error
 
     def open_path(self, sha256: str) -> Path:
         """Return where the object lies, for readers that need a file; the content is unchecked."""

@@ -13,6 +13,7 @@ from patrol.models.people import (
     SignIn,
     Token,
 )
+from patrol.models.secret import Opening, OpeningShare, SealKey, SealShare
 from patrol.models.sighting import FalseSpot, Photo, Sighting
 from patrol.models.sky import (
     Coverage,
@@ -58,10 +59,14 @@ __all__ = [
     "Issue",
     "Media",
     "Moment",
+    "Opening",
+    "OpeningShare",
     "Person",
     "Photo",
     "Request",
     "Round",
+    "SealKey",
+    "SealShare",
     "Send",
     "Sighting",
     "SignIn",

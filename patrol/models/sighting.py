@@ -51,6 +51,7 @@ class Sighting(Base):
     reward: Mapped[bool] = mapped_column(default=False)
     identity_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
     callback_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    erased: Mapped[list[Any]] = mapped_column(JSON, default=list)  # what retention has taken: identity, words, …
     receipt_hash: Mapped[str | None] = mapped_column(String(64), unique=True)
 
     __table_args__ = (

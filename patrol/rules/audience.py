@@ -93,7 +93,8 @@ QUIET: frozenset[str] = frozenset(
         "refused", "refusal_asked", "withdrawn", "lapsed", "photo_received", "photo_released", "clue_discarded", "clue_expired",
         "clue_joined", "clue_confirmed", "relapse_waits", "delivered", "errand_replayed",
         "token_added", "token_revoked", "password_set", "signed_in", "signed_out", "delegated", "calendar_imported",
-        "rated", "spot_remembered",
+        "rated", "spot_remembered", "key_added", "key_vouched", "key_lost", "identity_asked", "identity_opened",
+        "callback_opened", "retention_ran",
         "round_opened", "round_moved", "round_reckoned", "flight_opened", "flight_received", "flight_cancelled",
         "frame_parked", "thing_told", "thing_dismissed", "thing_merged", "unflyable_noted",
         "episode_acknowledged", "effect_reckoned", "drone_known", "media_lost",
@@ -108,6 +109,7 @@ ELSEWHERE: frozenset[str] = frozenset(
         "round_opened", "round_moved", "round_reckoned", "flight_opened", "flight_received", "flight_read",
         "flight_cancelled", "flight_settled", "frame_received", "live_frame", "frame_parked", "thing_told",
         "thing_dismissed", "thing_merged", "unflyable_noted", "episode_acknowledged", "effect_due", "effect_reckoned",
-        "drone_known", "media_lost",
+        "drone_known", "media_lost", "key_added", "key_vouched", "key_lost", "identity_asked", "identity_opened",
+        "callback_opened", "retention_ran",
     }
 )  # fmt: skip

@@ -114,6 +114,9 @@ _STAFF = frozenset({"office", "office_head", "chief", "inspector", "operator"})
 _OFFICE = frozenset({"office", "office_head"})
 _WORKERS = _STAFF | {"grid", "unit"}
 _FLIERS = _OFFICE | {"drone"}
+_OPENERS = frozenset({"reward"})
+_HOLDERS = _OPENERS | {"operator"}
+_KEYS = _HOLDERS | {"office_head", "inspector"}
 
 
 @dataclass(frozen=True)
@@ -184,6 +187,17 @@ DOORS: tuple[Door, ...] = (
     Door("POST", "/api/v1/tips/reopen", ANYONE),
     Door("POST", "/api/v1/tips/appeal", ANYONE),
     Door("POST", "/api/v1/tips/rating", ANYONE),
+    Door("GET", "/api/v1/keys", _KEYS),
+    Door("POST", "/api/v1/keys", _HOLDERS),
+    Door("POST", "/api/v1/keys/<key>/vouch", _HOLDERS),
+    Door("POST", "/api/v1/keys/<key>/lost", _HOLDERS | {"office_head"}),
+    Door("GET", "/api/v1/envelopes", _OPENERS),
+    Door("GET", "/api/v1/envelopes/<tip>", _OPENERS),
+    Door("GET", "/api/v1/openings", _OPENERS | {"office_head", "inspector"}),
+    Door("POST", "/api/v1/openings", _OPENERS),
+    Door("POST", "/api/v1/openings/<opening>/open", _OPENERS),
+    Door("GET", "/api/v1/openings/<opening>/bodies/<envelope>", _OPENERS),
+    Door("POST", "/api/v1/callbacks/<tip>/open", frozenset({"operator"})),
     Door("GET", "/api/v1/check", ANYONE),
     Door("GET", "/api/v1/openapi.json", ANYONE),
 )
@@ -194,6 +208,7 @@ PAGES: tuple[Door, ...] = (
     Door("GET", "/", ANYONE),
     Door("GET", "/report", ANYONE),
     Door("POST", "/report", ANYONE),
+    Door("GET", "/report/sum", ANYONE),
     Door("GET", "/tips", ANYONE),
     Door("POST", "/tips", ANYONE),
     Door("GET", "/check", ANYONE),
@@ -244,4 +259,6 @@ PAGES: tuple[Door, ...] = (
     Door("POST", "/hotline", frozenset({"operator"}) | _OFFICE),
     Door("GET", "/ui", frozenset({"admin"})),
     Door("GET", "/desk/posters.pdf", _OFFICE),
+    Door("GET", "/keys", _KEYS),
+    Door("GET", "/callbacks", frozenset({"operator"})),
 )

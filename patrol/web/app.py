@@ -16,6 +16,7 @@ from patrol.web import (
     guard,
     health,
     issues,
+    keys,
     language,
     live,
     openapi,
@@ -35,6 +36,8 @@ def create_app(station: Station) -> Flask:
     app.json.ensure_ascii = False  # type: ignore[attr-defined]  # the default provider has it
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.extensions["patrol"] = station
+    app.config["TRUSTED_PROXIES"] = station.settings.proxies
+    app.config["LOG_TIPS"] = station.settings.log_tips
     names = [name.strip() for name in station.settings.hosts.split(",") if name.strip()]
     install_pages(app, station)
     guard.install(app, csrf_key=station.keys.session, hosts=[*names, station.settings.host],
@@ -49,6 +52,7 @@ def create_app(station: Station) -> Flask:
         figures.bp,
         papers.bp,
         tips.bp,
+        keys.bp,
         health.bp,
         openapi.bp,
     ):

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Response, request
 
 from patrol import models as m
-from patrol.actions import clues, handle
+from patrol.actions import clues, handle, siting
 from patrol.actions.notices import WHY_WAITS
 from patrol.errors import BadInput, Fault, Missing, PatrolError
 from patrol.queries import clues as clue_rows
@@ -78,7 +78,7 @@ def _clue(look: Work, sighting: m.Sighting, sent: desk_forms.Sent | None) -> dic
     )
     return {
         "clue": row, "kind": row["kind"], "title": f"{PROBLEMS[row['kind']].zh} 线索", "place": where,
-        "source": desk.source(row["channel"]), "facts": _clue_facts(row), "words": row.get("words", ""),
+        "source": desk.source(row["channel"]), "facts": [*_clue_facts(row), _two_places(look, sighting)], "words": row.get("words", ""),
         "said_by": "举报人说" if row["channel"] in ("tip", "hotline") else "来源说",
         "photos": [frame({**p, "stage": "frame" if row["score"] is not None else "report"}, base + p["photo_id"])
                    for p in row["photos"]],
@@ -101,6 +101,12 @@ def _clue_facts(row: dict[str, Any]) -> list[str]:
         f"约 {row['area_m2']:.0f} 平方米" if row["area_m2"] else "",
         WHY_WAITS.get(row["why"], ""), f"疑似 {row['relapse_of']} 反弹" if row.get("relapse_of") else "",
     ]  # fmt: skip
+
+
+def _two_places(look: Work, sighting: m.Sighting) -> str:
+    """Both places of a position that may be GCJ-02: whoever rings back asks which."""
+    asked = siting.readings(look, sighting.given) if sighting.why == "maybe_gcj02" and sighting.given else None
+    return f"照报来的是「{asked.given}」，按 GCJ-02 算是「{asked.gcj02}」，差 {asked.apart_m} 米" if asked else ""
 
 
 def _faults(sent: desk_forms.Sent | None) -> list[dict[str, str]]:

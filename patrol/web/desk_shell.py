@@ -35,8 +35,10 @@ _RAIL = (
     ("/hotline", "ui-phone", "热线", "H", "", False),
     ("/map", "ui-map", "地图", "M", "", False),
     ("/desk/figures", "ui-chart", "数字", "N", "", False),
+    ("/keys", "ui-lock", "钥匙", "", "", False),
     ("/desk/people", "ui-people", "人员", "P", "", False),
 )
+_ONLY = {"/keys": ("office_head", "inspector")}  # what not everybody at the desk may open
 
 
 def page(look: Work, template: str, on: str, status: int = 200, **more: Any) -> Response:
@@ -65,7 +67,8 @@ def rail(look: Work, on: str) -> list[dict[str, Any]]:
         {"href": href, "symbol": symbol, "zh": zh, "go": key, "count": counts.get(count) or None,
          "late": late or (href == "/desk/deliveries" and counts["stuck"] > 0),
          "on": href == on, "last": href == "/desk/people"}
-        for href, symbol, zh, key, count, late in _RAIL if href.split("?")[0] in served
+        for href, symbol, zh, key, count, late in _RAIL
+        if href.split("?")[0] in served and (href not in _ONLY or look.actor.has(*_ONLY[href]))
     ]  # fmt: skip
 
 

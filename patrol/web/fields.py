@@ -118,6 +118,8 @@ class ReportIn(Strict):
     kind: Code | None = None
     words: Words | None = None
     position: PositionIn | None = None
+    place_sure: bool = False
+    """The sender was asked whether the position is GCJ-02 after all, and says it is not."""
     place_words: Line | None = None
     seen_at: Moment | None = None
     contact: ContactIn | None = None

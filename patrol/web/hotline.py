@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Blueprint, Response, make_response, render_template, request
 
-from patrol.actions import siting
+from patrol.actions import sealing, siting
 from patrol.errors import BadInput, Fault
 from patrol.rules.problems import PROBLEMS
 from patrol.station import Work
@@ -34,7 +34,7 @@ def _page(values: dict[str, Any], faults: Sequence[Fault] = (), done: dict[str, 
         return render_template(
             "pages/hotline.html", values=values, faults=told, said={row["where"]: row["sentence"] for row in told},
             done=done, river=phone_view.river(look), outfalls=place.place.outfalls, rail=_rail(look),
-            sealed=bool(place.keys.officers), callback=bool(place.keys.operator), title_words=language.gettext("接电话"),
+            sealed=sealing.takes_identities(look), callback=sealing.takes_callbacks(look), title_words=language.gettext("接电话"),
             landmarks=[{"name": row.name, "lon": row.lon, "lat": row.lat} for row in place.place.outfalls],
             crumbs=[{"zh": language.gettext("接电话")}], bounds=place.place.bounds,
             kinds=[{"value": row.code, "zh": language.gettext(row.zh), "symbol": f"kind-{row.code}", "key": at}
@@ -44,6 +44,8 @@ def _page(values: dict[str, Any], faults: Sequence[Fault] = (), done: dict[str, 
 
 def _rail(look: Work) -> list[dict[str, Any]]:
     rows = [("/hotline", "ui-phone", "热线"), ("/map", "ui-map", "地图")]
+    if look.actor.has("operator"):
+        rows[1:1] = [("/callbacks", "ui-bell", "回电话"), ("/keys", "ui-lock", "钥匙")]
     if look.actor.has("office", "office_head"):
         rows.insert(0, ("/desk", "ui-inbox", "收件箱"))
     return [

@@ -2,7 +2,8 @@
 
 No line ever holds a query, a referrer or a browser's name; an address only where the caller carries a
 credential, so that not even the pictures of a page betray who opened the tip form. Requests of the tip
-line and anonymous reports are noted by their route alone. Must not log bodies.
+line and anonymous reports are noted by their route alone, unless PATROL_LOG_TIPS says that a law wants their
+addresses kept: then the tip page says so too. Must not log bodies.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from collections.abc import MutableMapping
 from typing import Any, TextIO
 
 import structlog
-from flask import Request, Response, g
+from flask import Request, Response, current_app, g
+
+from patrol.web import limits
 
 log = structlog.stdlib.get_logger("patrol.web")
 
@@ -62,8 +65,8 @@ def note_request(request: Request, response: Response) -> None:
         facts["refused_as"] = g.error_code
     if not quiet:
         facts["path"] = request.path[:200]
-        if has_credential(request):
-            facts["peer"] = request.remote_addr
+    if (has_credential(request) and not quiet) or (quiet and current_app.config.get("LOG_TIPS")):
+        facts["peer"] = limits.address(request)
     log.info("request", **facts)
 
 

@@ -11,7 +11,7 @@ from flask import Blueprint, Response, jsonify
 from patrol.rules import forms, lifecycle
 from patrol.rules.problems import PROBLEMS
 from patrol.rules.rights import ANYONE, DOORS, ROLES, Door
-from patrol.web import fields, flights, live, tip_fields
+from patrol.web import fields, flights, keys, live, tip_fields
 from patrol.web.access import door
 from patrol.web.outline import Outline
 
@@ -130,11 +130,23 @@ SAID: dict[str, Said] = {
     "POST /api/v1/tips/reopen": Said("ask to reopen", body="ReopenIn", ok={"202": "asked: another person decides"}),
     "POST /api/v1/tips/appeal": Said("appeal", body="AppealIn", ok={"202": "asked: another person decides"}),
     "POST /api/v1/tips/rating": Said("how it went", body="RatingIn"),
+    "GET /api/v1/keys": Said("the keys that open envelopes, public halves"),
+    "POST /api/v1/keys": Said("a public key of one's own", body="KeyIn", ok={"201": "in force, or waiting to be let in"}),
+    "POST /api/v1/keys/<key>/vouch": Said("let a waiting key in", body="VouchIn", ok={"200": "in force, or what lacks"}),
+    "POST /api/v1/keys/<key>/lost": Said("a key is lost"),
+    "GET /api/v1/envelopes": Said("tips with something sealed"),
+    "GET /api/v1/envelopes/<tip>": Said("the envelopes of a tip, with one's own shares"),
+    "GET /api/v1/openings": Said("who opened what, and why"),
+    "POST /api/v1/openings": Said("one officer's half", body="AskIn", ok={"201": "waits for the other side"}),
+    "POST /api/v1/openings/<opening>/open": Said("the second officer's turn", body="OpenIn"),
+    "GET /api/v1/openings/<opening>/bodies/<envelope>": Said("a locked body", media="application/octet-stream"),
+    "POST /api/v1/callbacks/<tip>/open": Said("one number to ring back", body="CallbackIn"),
     "GET /api/v1/check": Said("is this slip genuine", {"slip": _TEXT, "code": _TEXT}, ("slip", "code")),
     "GET /api/v1/openapi.json": Said("this document"),
 }  # fmt: skip
 _MODELS = (fields.ReportIn, fields.DetectionsIn, fields.DetectionIn, fields.PositionIn, Outline, tip_fields.CodeIn,
-           tip_fields.SupplementIn, tip_fields.ReopenIn, tip_fields.AppealIn, tip_fields.RatingIn, *flights.MODELS, *live.MODELS)  # fmt: skip
+           tip_fields.SupplementIn, tip_fields.ReopenIn, tip_fields.AppealIn, tip_fields.RatingIn, *flights.MODELS, *live.MODELS,
+           *keys.MODELS)  # fmt: skip
 
 
 def document() -> Json:

@@ -30,7 +30,7 @@ def install_pages(app: Flask, station: Station) -> None:
 
     @app.context_processor
     def _shared() -> dict[str, Any]:
-        return {"now": shown(station.now()), "lang": language.language(), "tip_phone": station.place.hotline, "place": station.place,
+        return {"now": shown(station.now()), "lang": language.language(), "tip_phone": station.place.hotline, "log_tips": station.settings.log_tips, "place": station.place,
                 "path": request.path}  # fmt: skip
 
     app.register_blueprint(phone.bp)

@@ -262,6 +262,7 @@ def post_report() -> Any:
     try:
         raw = _report_body(sent)
         model = fields.read_model(fields.ReportIn, raw)
+        reports.ask_place(model)
         _, answer = reports.take(access.actor(), model, raw, [file.content for file in files])
     except BadInput as bad:
         if answers.wants_json(request):
@@ -283,6 +284,10 @@ def _report_body(sent: dict[str, Any]) -> dict[str, Any]:
             raw["position"] = position
     except BadInput as bad:
         faults += bad.faults
+    if sent.get("read_as") == "gcj02" and raw.get("position", {}).get("crs") == "wgs84":
+        raw["position"] = {**raw["position"], "crs": "gcj02"}
+    if sent.get("read_as") == "wgs84":
+        raw["place_sure"] = True
     for name in ("words", "place_words", "client_id", "seen_at", "kind"):
         if str(sent.get(name) or "").strip():
             raw[name] = sent[name]

@@ -1,7 +1,7 @@
 """Pages of the public: home, report, status by receipt code, the check of a slip.
 
-No page here sets a cookie or writes who asked; a report goes in through `reports.take` like every other. The
-receipt code stands in the answer's body only, never in an address.
+The one cookie here is the report page's own, a random word to count a device by; nothing writes who asked. A report
+goes in through `reports.take` like every other. The receipt code stands in the answer's body only, never in an address.
 """
 
 from __future__ import annotations
@@ -13,22 +13,23 @@ from typing import Any
 import segno
 from flask import Blueprint, Response, jsonify, make_response, render_template, request
 
-from patrol.actions import photos
+from patrol.actions import photos, sealing
 from patrol.actions import tips as deeds
 from patrol.errors import BadInput, Fault, Malformed, Missing, TooMuch, WrongStep
 from patrol.gateways import identity, posters
 from patrol.queries import tips
 from patrol.rules.problems import PROBLEMS
 from patrol.station import ANYONE, Station
-from patrol.web import access, answers, fields, language, limits, papers, parse, phone_view, reports, spoken
+from patrol.web import access, alike, answers, fields, language, limits, papers, parse, phone_view, reports, spoken
 from patrol.web.access import door, station
 from patrol.web.multipart import FilePart
 from patrol.web.tips import TRIES_A_MINUTE
 
 bp = Blueprint("public", __name__)
 
-OWN = frozenset({"use_photo", "bank"})
+OWN = frozenset({"use_photo", "bank", "read_as"})
 """What the page sends beside the fields of a report."""
+PAGE_BYTES = 16 * 1024  # every answer to a code is filled up to a multiple of this
 STAGES = (
     ("received", "收到您的举报"), ("assigned", "交给责任单位"), ("visited", "去现场看"), ("rectifying", "整改"),
     ("accepting", "环保办验收"), ("done", "办完"),
@@ -47,11 +48,21 @@ def home() -> str:
 
 
 @door(bp, "GET", "/report")
-def get_report() -> str:
+def get_report() -> Response:
     args = parse.query_args(request, ("lang", "at"))
     values: dict[str, Any] = {"client_id": str(uuid.uuid4()), "anonymous": "true"}
     mark = _mark(args.get("at", ""))
-    return _form({**values, **mark}, at_mark=bool(mark))
+    response = make_response(_form({**values, **mark}, at_mark=bool(mark)))
+    limits.mark_device(station(), response)
+    return response
+
+
+@door(bp, "GET", "/report/sum")
+def get_sum() -> Response:
+    """The sum to do before sending, where much has come from here this hour; empty where none is needed."""
+    parse.query_args(request, ())
+    asked = limits.ask_puzzle(station())
+    return jsonify({"word": asked.word, "bits": asked.bits} if asked else {})
 
 
 def _mark(at: str) -> dict[str, str]:
@@ -70,12 +81,13 @@ def _form(
     place = station()
     with place.look() as look:
         river = phone_view.river(look)
+        takes = {"sealed": sealing.takes_identities(look), "callback": sealing.takes_callbacks(look)}
     told = [{"where": fault.where.lstrip("/").replace("/", "."), "sentence": language.gettext(fault.sentence)}
             for fault in faults]  # fmt: skip
     return render_template(
         "pages/public/report.html", values=values, faults=told, said={fault["where"]: fault["sentence"] for fault in told},
-        photos_lost=photos_lost, at_mark=at_mark, river=river, sealed=bool(place.keys.officers), langs=language.choices(),
-        callback=bool(place.keys.operator), bounds=place.place.bounds, most_mb=place.settings.photo_max_mb,
+        photos_lost=photos_lost, at_mark=at_mark, river=river, langs=language.choices(), **takes, bounds=place.place.bounds,
+        most_mb=place.settings.photo_max_mb,
         kinds=[{"value": row.code, "zh": language.gettext(row.plain_zh), "symbol": f"kind-{row.code}"}
                for row in PROBLEMS.values()],
     )  # fmt: skip
@@ -89,6 +101,7 @@ def post_report() -> Response:
     sent, files = parse.multipart_body(request, max_file_bytes=most, json_fields=())
     try:
         body = _read(place, sent, files)
+        reports.ask_place(body)
         status, answer = reports.take(ANYONE, body, sent, [file.content for file in files])
     except (BadInput, Malformed, TooMuch) as error:
         if answers.wants_json(request):
@@ -117,6 +130,7 @@ def _read(place: Station, sent: dict[str, Any], files: Sequence[FilePart]) -> fi
                 given |= {f"position.{name}": str(value) for name, value in found.items()}
         except BadInput as bad:
             faults += bad.faults
+    given |= reports.answered(sent)
     phone = str(given.get("contact.phone") or "").strip()
     wants_contact = bool(given.get("reward") or given.get("callback"))
     if given.get("reward") and not phone:
@@ -176,6 +190,7 @@ def _tips(**more: Any) -> str:
 
 
 @door(bp, "POST", "/tips")
+@alike.alike(PAGE_BYTES)
 def post_tips() -> Response:
     """The state behind a code, and what its owner says further. The code comes and goes in bodies only."""
     parse.query_args(request, ("lang",))

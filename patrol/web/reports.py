@@ -12,6 +12,7 @@ from flask import Blueprint, Response, jsonify, request
 from geodata.crs import to_wgs84
 from geodata.errors import GeoError
 from geodata.merge import outline_facts
+from patrol import models as m
 from patrol.actions import photos, siting
 from patrol.actions.clues import suggestion
 from patrol.actions.handle.mechanism import in_scope
@@ -64,6 +65,8 @@ def take(
     place = station()
     client_id = str(fields.client_id_of(header, body.client_id)) if header or body.client_id else str(uuid.uuid4())
     channel = channel_of(who, body.channel)
+    if channel == "tip" and uuid.UUID(client_id).version != 4:
+        raise BadInput(Fault("/client_id", "not_random", "client_id 要用随机的 UUID（第 4 版）。"))
     _check_kind(body.kind)
     place.room()
     tip = channel == "tip"
@@ -79,7 +82,7 @@ def take(
         outcome = report(work, _draft(work, channel, body, client_id, shots, hold))
         if outcome.issue is not None:
             assign_by_rule(work, outcome.issue, outcome.sighting)
-        answer = _answer(who, outcome)
+        answer = _answer(who, outcome) | _about_place(work, outcome.sighting)
         repeat.keep(work, key, digest, 201, answer)
         return 201, _with_code(work, answer, client_id, channel)
 
@@ -93,6 +96,34 @@ def _answer(who: Actor, outcome: Outcome) -> dict[str, Any]:
     number = outcome.issue.number if outcome.issue and not blind else None
     return {"report_id": outcome.sighting.ref, "issue": number, "joined": outcome.joined, "waiting": outcome.waiting,
             "accepted_at": accepted}  # fmt: skip
+
+
+def _about_place(work: Work, sighting: m.Sighting) -> dict[str, Any]:
+    """What a sender should know of a position that waits: which two places it may be, or whose it is instead."""
+    if sighting.why == "maybe_gcj02" and sighting.given is not None:
+        asked = siting.readings(work, sighting.given)
+        return {"question": {"code": "maybe_gcj02", "as_given": asked.given, "as_gcj02": asked.gcj02,
+                             "apart_m": asked.apart_m}} if asked else {}  # fmt: skip
+    return {"elsewhere": True} if sighting.why == "out_of_area" else {}
+
+
+def ask_place(body: fields.ReportIn) -> None:
+    """On a page: ask the person before anything is kept, with both places in the sentence."""
+    if body.position is None or body.place_sure:
+        return
+    with station().look() as look:
+        asked = siting.readings(look, body.position.model_dump(exclude_none=True))
+    if asked is not None:
+        sentence = (f"是哪一处？照手机给的坐标是「{asked.given}」；按高德、腾讯、微信地图的坐标算是「{asked.gcj02}」，"
+                    f"两处差 {asked.apart_m} 米。")  # fmt: skip
+        raise BadInput(Fault("/read_as", "maybe_gcj02", sentence))
+
+
+def answered(sent: dict[str, Any]) -> dict[str, Any]:
+    """What the answer to that question makes of a form's position: the sender's word, nobody's guess."""
+    if sent.get("read_as") == "gcj02" and sent.get("position.crs") == "wgs84":
+        return {"position.crs": "gcj02"}
+    return {"place_sure": "true"} if sent.get("read_as") == "wgs84" else {}
 
 
 def _with_code(work: Work, answer: dict[str, Any], client_id: str, channel: str) -> dict[str, Any]:
@@ -134,7 +165,8 @@ def _draft(work: Work, channel: str, body: fields.ReportIn, client_id: str, shot
         channel=channel, kind=body.kind or "other", client_id=client_id, words=body.words or "",
         place_words=body.place_words or "", position=position, outline=outline, area_m2=area_m2, score=body.score,
         seen_at=body.seen_at, flight=body.flight, frame=body.frame, round_no=body.round, shots=tuple(shots),
-        contact=contact, callback=body.callback, reward=body.reward, hold=hold,
+        contact=contact, callback=body.callback, reward=body.reward, place_sure=body.place_sure,
+        hold=hold,
     )  # fmt: skip
 
 

@@ -24,6 +24,7 @@ LANDING = (
     (frozenset({"office", "office_head", "chief", "inspector"}), "/desk"),
     (frozenset({"grid", "unit"}), "/phone"),
     (frozenset({"operator"}), "/hotline"),
+    (frozenset({"reward"}), "/keys"),
 )
 CLEARS = '"cache", "cookies"'
 """Not "storage": a phone's unsent photos lie there, and a sign-out must not destroy evidence."""

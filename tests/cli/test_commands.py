@@ -16,11 +16,13 @@ import click
 import pytest
 
 from geodata.layers import LAYERS
+from patrol.actions import sealing
 from patrol.cli import cli, ground, run
 from patrol.cli.checks import CHECKS
 from patrol.gateways import identity
 from patrol.settings import Settings
 from patrol.station import Station
+from tests.sealroom import Ring
 
 ROOT = Path(__file__).parents[2]
 
@@ -157,19 +159,23 @@ def test_sealing_keys_open_what_is_sealed_by_file_and_by_paper(
 ) -> None:
     (tmp_path / "pass").write_text("很长的一句口令，谁也猜不到\n", "utf-8")
     options = ["--passphrase-file", tmp_path / "pass"]
-    officer = patrol("keys", "officer", "zhang", "--out", tmp_path / "zhang.key", *options)
-    operator = patrol("keys", "operator", "--out", tmp_path / "operator.key", *options)
-    assert officer.code == operator.code == 0
+    officer = patrol("keys", "officer", "张专员", "--out", tmp_path / "zhang.key", *options)
+    second = patrol("keys", "officer", "李专员", "--out", tmp_path / "li.key", *options)
+    operator = patrol("keys", "operator", "话务员", "--out", tmp_path / "operator.key", *options)
+    assert officer.code == second.code == operator.code == 0
+    assert "甲组，在用" in officer.err and "乙组，在用" in second.err
     opened = Station.open(Settings.read(environ), may_create=False)
-    sealed = identity.seal(opened.keys.officers, "张某".encode())
-    callback = identity.seal(opened.keys.operator, b"13800000000")
+    with opened.work(people_actor()) as work:
+        sealed = sealing.seal_identity(work, "张某".encode()).body
+        callback = sealing.seal_callback(work, b"13800000000").body
+    passphrase = "很长的一句口令，谁也猜不到"
+    held = Ring(opened, identity.unlock_key((tmp_path / "zhang.key").read_bytes(), passphrase),
+                identity.read_recovery(second.out.strip()), identity.read_recovery(operator.out.strip()))  # fmt: skip
+    assert held.identity(sealed).decode() == "张某" and held.callback(callback) == b"13800000000"
     opened.close()
-    private = identity.unlock_key((tmp_path / "zhang.key").read_bytes(), "很长的一句口令，谁也猜不到")
-    assert identity.open_sealed(private, sealed).decode() == "张某"
-    assert identity.open_sealed(identity.read_recovery(operator.out.strip()), callback) == b"13800000000"
     assert (tmp_path / "zhang.key").stat().st_mode & 0o77 == 0
-    again = patrol("keys", "officer", "zhang", "--out", tmp_path / "second.key", *options)
-    assert again.code == 1 and "已有名为" in again.err and not (tmp_path / "second.key").exists()
+    third = patrol("keys", "officer", "王专员", "--out", tmp_path / "third.key", *options)
+    assert third.code == 0 and "放行" in third.err  # both sides are held: it waits for one who can open
     over = patrol("keys", "officer", "wang", "--out", tmp_path / "zhang.key", *options)
     assert over.code == 1 and "从不覆盖" in over.err
     (tmp_path / "pass").write_text("short", "utf-8")

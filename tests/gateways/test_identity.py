@@ -1,4 +1,4 @@
-"""Sealed envelopes and the codes around them."""
+"""Key files, the recovery sheet, and the codes."""
 
 import hashlib
 import hmac
@@ -11,94 +11,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from patrol.errors import BadInput, Misconfigured, Refused
+from patrol.gateways.envelopes import make_keypair
 from patrol.gateways.identity import (
     CROCKFORD,
     check_code,
     client_key,
-    key_id,
     lock_key,
-    make_keypair,
     normalise_code,
-    open_sealed,
     read_recovery,
     receipt_code,
     receipt_hash,
-    recipients,
     recovery_text,
-    reseal,
     same_code,
-    seal,
     unlock_key,
 )
 
 KEY = bytes(range(32))
 CLIENT = "3f2b8c1e-5d4a-4e6f-9a7b-0c1d2e3f4a5b"
 PRIVATE, PUBLIC = make_keypair()
-SEALED = seal([PUBLIC], "张三，13800000000".encode())
-
-
-@given(st.binary(max_size=2000), st.integers(1, 4))
-def test_every_recipient_opens_an_envelope_and_nobody_else(plaintext: bytes, count: int) -> None:
-    pairs = [make_keypair() for _ in range(count)]
-    sealed = seal([public for _, public in pairs], plaintext)
-    assert all(open_sealed(private, sealed) == plaintext for private, _ in pairs)
-    with pytest.raises(Refused):
-        open_sealed(make_keypair()[0], sealed)
-    assert recipients(sealed) == [key_id(public) for _, public in pairs]
-
-
-def test_an_envelope_holds_no_plaintext_and_no_two_are_alike() -> None:
-    words = "张三，13800000000".encode()
-    one, two = seal([PUBLIC], words), seal([PUBLIC], words)
-    assert one != two
-    assert "张三".encode() not in one and b"138" not in one
-
-
-def test_a_short_and_a_long_name_make_envelopes_of_one_length() -> None:
-    assert len({len(seal([PUBLIC], b"x" * length)) for length in (0, 1, 30, 120, 255)}) == 1
-
-
-@given(st.integers(0, len(SEALED) - 1), st.integers(1, 255))
-def test_a_changed_byte_is_never_opened_as_something_else(at: int, flip: int) -> None:
-    changed = bytearray(SEALED)
-    changed[at] ^= flip
-    with pytest.raises((BadInput, Refused)):
-        open_sealed(PRIVATE, bytes(changed))
-
-
-@given(st.integers(0, len(SEALED) - 1))
-def test_a_cut_envelope_is_damaged(length: int) -> None:
-    with pytest.raises(BadInput):
-        open_sealed(PRIVATE, SEALED[:length])
-
-
-@given(st.binary(max_size=400))
-def test_no_bytes_break_the_opener(junk: bytes) -> None:
-    for sealed in (junk, b"PATROL\x01" + junk):
-        with pytest.raises((BadInput, Refused)):
-            open_sealed(PRIVATE, sealed)
-
-
-def test_sealing_to_nobody_or_to_a_broken_key_is_refused() -> None:
-    with pytest.raises(Misconfigured):
-        seal([], b"x")
-    for broken in (b"", b"x" * 31):
-        with pytest.raises(BadInput):
-            seal([broken], b"x")
-    with pytest.raises(BadInput):
-        open_sealed(b"short", SEALED)
-
-
-def test_one_who_can_open_lets_a_new_officer_in_and_only_such_a_one() -> None:
-    newcomer, newcomer_public = make_keypair()
-    again = reseal(PRIVATE, SEALED, [PUBLIC, newcomer_public])
-    assert open_sealed(newcomer, again) == open_sealed(PRIVATE, again) == open_sealed(PRIVATE, SEALED)
-    with pytest.raises(Refused):
-        reseal(newcomer, SEALED, [newcomer_public])
-
-
-def test_the_same_officer_named_twice_gets_one_slot() -> None:
-    assert len(recipients(seal([PUBLIC, PUBLIC], b"x"))) == 1
 
 
 def test_a_key_file_opens_with_its_passphrase_only() -> None:

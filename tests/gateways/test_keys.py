@@ -1,6 +1,5 @@
 """The installation's keys: made once, never silently again, never shown."""
 
-import base64
 import os
 import threading
 from dataclasses import FrozenInstanceError
@@ -8,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from patrol.errors import BadInput, Misconfigured
-from patrol.gateways.identity import make_keypair
+from patrol.errors import Misconfigured
 from patrol.gateways.keys import Keys, key_names
 
 posix = pytest.mark.skipif(os.name == "nt", reason="Windows has no file modes")
@@ -108,47 +106,3 @@ def test_processes_that_start_first_at_once_agree(tmp_path: Path) -> None:
         thread.join()
     assert len(opened) == 8
     assert all(keys == opened[0] for keys in opened)
-
-
-def test_public_keys_are_read_as_they_are_now(tmp_path: Path) -> None:
-    keys = Keys.open(tmp_path, may_create=True)
-    assert keys.officers == [] and keys.operator == []
-    officer, recovery, operator = (make_keypair()[1] for _ in range(3))
-    keys.add_officer("li-1", officer)
-    keys.add_officer("recovery", recovery)
-    keys.set_operator(operator)
-    assert Keys.open(tmp_path).officers == keys.officers == [officer, recovery]
-    assert keys.operator == [operator]
-
-
-def test_a_public_key_file_may_carry_notes(tmp_path: Path) -> None:
-    keys = Keys.open(tmp_path, may_create=True)
-    public = make_keypair()[1]
-    (tmp_path / "officers").mkdir()
-    (tmp_path / "officers" / "wang.pub").write_text(
-        f"# 王，奖励专员\n{base64.b64encode(public).decode()}\n", encoding="utf-8"
-    )
-    assert keys.officers == [public]
-
-
-def test_a_public_key_is_never_replaced_by_another(tmp_path: Path) -> None:
-    keys = Keys.open(tmp_path, may_create=True)
-    first = make_keypair()[1]
-    keys.add_officer("li", first)
-    with pytest.raises(BadInput):
-        keys.add_officer("li", make_keypair()[1])
-    assert keys.officers == [first]
-
-
-@pytest.mark.parametrize("name", ["", "../x", "a/b", "Li", "李", "a" * 65, ".x"])
-def test_a_name_that_could_be_a_path_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(BadInput):
-        Keys.open(tmp_path, may_create=True).add_officer(name, make_keypair()[1])
-
-
-@pytest.mark.parametrize("content", ["", "AAAA", "!!!", base64.b64encode(bytes(32)).decode()])
-def test_a_broken_public_key_stops_the_start_of_sealing(tmp_path: Path, content: str) -> None:
-    keys = Keys.open(tmp_path, may_create=True)
-    (tmp_path / "operator.pub").write_text(content)
-    with pytest.raises(Misconfigured):
-        _ = keys.operator

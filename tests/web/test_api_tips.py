@@ -18,6 +18,7 @@ from patrol.gateways import identity
 from patrol.rules.audience import AUDIENCE
 from patrol.station import SYSTEM, Station
 from patrol.web import limits
+from tests.sealroom import ring
 from tests.walk import picture
 from tests.web.api_town import Api, codes, form, problem
 from tests.web.tinyapp import logged
@@ -31,13 +32,6 @@ AGENT = "MarkerPhone/77"
 @pytest.fixture
 def api(station: Station) -> Api:
     return Api(station)
-
-
-def with_officers(station: Station) -> bytes:
-    """A reward officer whose private key is not on the server."""
-    private, public = identity.make_keypair()
-    station.keys.add_officer("first", public)
-    return private
 
 
 def tip(api: Api, **fields: object) -> dict[str, str]:
@@ -132,7 +126,7 @@ def files_of(folder: Path) -> dict[Path, bytes]:
 
 def test_an_informant_leaves_no_mark(api: Api) -> None:
     """Contact, client id, code, address and browser: in no table, file, log or photo; sealed once, and readable there."""
-    private = with_officers(api.station)
+    held = ring(api.station)
     client_id, photo = str(uuid.uuid4()), marked_photo()
     body = {"client_id": client_id, "kind": "sewage", "words": "排口出黑水", "position": api.town.at(),
             "contact": {"name": NAME, "phone": PHONE, "wechat": "wx_marker_5"}}  # fmt: skip
@@ -163,11 +157,11 @@ def test_an_informant_leaves_no_mark(api: Api) -> None:
     with api.station.look(SYSTEM) as look:
         sighting = look.session.query(m.Sighting).one()
         assert sighting.identity_sealed is not None and sighting.person_id is None
-        assert json.loads(identity.open_sealed(private, sighting.identity_sealed))["phone"] == PHONE
+        assert json.loads(held.identity(sighting.identity_sealed))["phone"] == PHONE
         assert sighting.callback_sealed is None  # not asked for
         row = look.session.query(m.Photo).one()
         assert row.sealed_sha256 is not None
-        assert b"MARKEXIF" in identity.open_sealed(private, look.photos.get(row.sealed_sha256))
+        assert b"MARKEXIF" in held.identity(look.photos.get(row.sealed_sha256))
 
 
 def marked_photo() -> bytes:
@@ -184,11 +178,11 @@ def test_contact_is_sealed_or_refused_never_dropped(api: Api, role: str | None) 
     before = api.kept()
     assert codes(problem(api.report(role, contact=contact), 422)) == {"no_keys"}
     assert api.kept() == before
-    private = with_officers(api.station)
+    held = ring(api.station)
     assert api.report(role, contact=contact).status_code == 201
     with api.station.look() as look:
         sealed = look.session.query(m.Sighting).one().identity_sealed
-    assert sealed is not None and json.loads(identity.open_sealed(private, sealed)) == contact
+    assert sealed is not None and json.loads(held.identity(sealed)) == contact
 
 
 def test_a_supplement_reaches_the_office_and_nobody_else(api: Api) -> None:

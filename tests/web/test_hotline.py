@@ -15,10 +15,10 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from patrol import models as m
-from patrol.gateways import identity
 from patrol.queries import tips
 from patrol.station import Station
 from patrol.web.app import create_app
+from tests.sealroom import ring
 from tests.walk import Town
 from tests.web.deskroom import Desk
 
@@ -115,17 +115,14 @@ def test_every_missing_thing_at_once_and_what_was_typed_stays(operator: Desk, st
 
 
 def test_a_phone_is_sealed_for_officers_and_only_a_yes_opens_it_for_calls(operator: Desk, station: Station) -> None:
-    private, public = identity.make_keypair()
-    desk_private, desk_public = identity.make_keypair()
-    station.keys.add_officer("one", public)
-    station.keys.set_operator(desk_public)
+    held = ring(station)
     page = send(operator, place_words="K0+500", bank="left", kind="sewage", contact__phone=PHONE, contact__name="李四",
                 callback="true")  # fmt: skip
     assert PHONE not in page and "李四" not in page
     row = sightings(station)[0]
     assert row.identity_sealed is not None and row.callback_sealed is not None
-    assert json.loads(identity.open_sealed(private, row.identity_sealed)) == {"phone": PHONE, "name": "李四"}
-    assert identity.open_sealed(desk_private, row.callback_sealed) == PHONE.encode()
+    assert json.loads(held.identity(row.identity_sealed)) == {"phone": PHONE, "name": "李四"}
+    assert held.callback(row.callback_sealed) == PHONE.encode()
     send(operator, place_words="K2+500", kind="sewage", contact__phone=PHONE)
     assert sightings(station)[1].callback_sealed is None
 

@@ -16,12 +16,12 @@ from werkzeug.test import TestResponse
 
 from patrol import models as m
 from patrol.actions import slips
-from patrol.gateways import identity
 from patrol.station import Station
 from patrol.web import limits
 from patrol.web.app import create_app
 from patrol.web.public import qr
 from tests.forms import multipart
+from tests.sealroom import ring
 from tests.walk import Town, picture
 
 CODE = re.compile(r'class="code[^>]*>([0-9A-Z]{4}(?: [0-9A-Z]{4}){3})<')
@@ -154,13 +154,12 @@ def test_a_photo_gives_its_place_only_where_asked(client: FlaskClient, station: 
 
 
 def test_anonymous_drops_the_contact_and_a_reward_seals_it(client: FlaskClient, station: Station) -> None:
-    private, public = identity.make_keypair()
-    station.keys.add_officer("one", public)
+    held = ring(station)
     send(client, kind="sewage", place_words="桥下", contact__phone="13800138000")
     page = send(client, kind="sewage", place_words="堤上", contact__phone="13800138001", reward="true")
     hidden, sealed = sightings(station)
     assert hidden.identity_sealed is None and sealed.identity_sealed is not None and sealed.reward
-    assert b"13800138001" in identity.open_sealed(private, sealed.identity_sealed)
+    assert b"13800138001" in held.identity(sealed.identity_sealed)
     assert "13800138001" not in page
 
 

@@ -167,6 +167,14 @@ PROBES: dict[str, Probe] = {
     "POST /api/v1/requests/<request_id>/approve": Probe(428, {"json": {}}),
     "POST /api/v1/requests/<request_id>/refuse": Probe(428, {"json": {}}),
     "POST /api/v1/requests/<request_id>/withdraw": Probe(428, {"json": {}}),
+    "POST /api/v1/keys": Probe(422, {"json": {}}),
+    "POST /api/v1/keys/<key>/vouch": Probe(422, {"json": {}}),
+    "POST /api/v1/keys/<key>/lost": Probe(404, {}),
+    "GET /api/v1/envelopes/<tip>": Probe(404, {}),
+    "POST /api/v1/openings": Probe(422, {"json": {}}),
+    "POST /api/v1/openings/<opening>/open": Probe(422, {"json": {}}),
+    "GET /api/v1/openings/<opening>/bodies/<envelope>": Probe(404, {}),
+    "POST /api/v1/callbacks/<tip>/open": Probe(422, {"json": {}}),
     "POST /api/v1/tips/status": Probe(404, {"json": CODE}),
     "POST /api/v1/tips/supplement": Probe(404, {"json": {**CODE, "words": "x"}}),
     "POST /api/v1/tips/reopen": Probe(404, {"json": {**CODE, "reason": "x"}}),
@@ -178,7 +186,7 @@ PROBES: dict[str, Probe] = {
 def path_of(row: Door, thing: Thing) -> str:
     parts = {"issue": thing.issue, "photo": thing.photo, "number": thing.slip, "request_id": str(thing.request),
              "clue": thing.clue, "step": "press", "layer": "water", "flight": NO_UUID, "upload": NO_UUID,
-             "frame": NO_UUID, "thing": NO_UUID, "episode": NO_UUID, "effect": NO_UUID, "side": "before"}  # fmt: skip
+             "frame": NO_UUID, "thing": NO_UUID, "episode": NO_UUID, "effect": NO_UUID, "side": "before", "key": "0" * 16, "tip": NO_UUID, "opening": NO_UUID, "envelope": "0" * 64}  # fmt: skip
     return re.sub(r"<(\w+)>", lambda part: parts[part[1]], row.path)
 
 

@@ -63,7 +63,7 @@ def token_of(client: FlaskClient) -> str:
 
 
 @pytest.mark.parametrize(("role", "there"), [
-    ("office", "/desk"), ("chief", "/desk"), ("grid", "/phone"), ("unit", "/phone"), ("operator", "/hotline"), ("reward", "/"),
+    ("office", "/desk"), ("chief", "/desk"), ("grid", "/phone"), ("unit", "/phone"), ("operator", "/hotline"), ("reward", "/keys"),
 ])  # fmt: skip
 def test_each_role_lands_on_its_page(client: FlaskClient, station: Station, role: str, there: str) -> None:
     account(station, "one", role, unit="water" if role == "unit" else None)

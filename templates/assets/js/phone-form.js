@@ -2,6 +2,7 @@
 // tab, and a send that fails loses nothing. The server decides; what it refuses is named in the form.
 import * as draft from "./phone-draft.js";
 import * as fix from "./phone-fix.js";
+import * as readAs from "./read-as.js";
 import { said } from "./phone.js";
 import { busy, showFaults } from "./forms.js";
 import { call, Problem } from "./http.js";
@@ -225,6 +226,7 @@ async function onFault(fault) {
   if (fault.status === 401) return told(fix.word("signin"), { href: "/signin?next=/phone/me", zh: fix.word("signin_link"), apart: true });
   if (fault.status === 412) return onStale();
   if (fault.code === "clash") form.elements.client_id.value = crypto.randomUUID();
+  readAs.ask(form, fault.faults);
   if (fault.faults.length) return showFaults(form, fault.faults);
   return told(fault.message);
 }

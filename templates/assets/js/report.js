@@ -3,6 +3,7 @@
 import { busy, lacks, showFaults } from "./forms.js";
 import { call, Problem } from "./http.js";
 import * as receipts from "./receipts.js";
+import * as readAs from "./read-as.js";
 import * as places from "./report-place.js";
 import { icon, say, speak } from "./words.js";
 
@@ -61,6 +62,7 @@ input.addEventListener("change", () => {
 // ---- place and what is already being dealt with there
 const place = places.start(form, (at) => {
   here = at;
+  readAs.forget(form);
   hint();
 });
 
@@ -160,16 +162,41 @@ form.addEventListener("submit", async (event) => {
   const done = busy(main);
   unsent ??= new FormData(form);
   try {
-    const told = await call(form.getAttribute("action"), { form: unsent });
+    const told = await call(form.getAttribute("action"), { form: unsent, headers: await sum() });
     receipt(told);
   } catch (fault) {
     done();
     if (!(fault instanceof Problem)) throw fault;
     if (fault.status !== 0) unsent = null;
+    readAs.ask(form, fault.faults);
     showFaults(form, fault.faults.length ? fault.faults.map(placed) : [{ sentence: fault.status === 0 ? say("unsent") : fault.message }]);
     form.querySelector("[data-missing]").scrollIntoView({ block: "center" });
   }
 });
+
+// ---- where much has come from here this hour, a sum first; without it a person looks at the report before the rest
+
+async function sum() {
+  let asked;
+  try {
+    asked = await call("/report/sum");
+  } catch (fault) {
+    if (fault instanceof Problem) return {};
+    throw fault;
+  }
+  if (!asked.word) return {};
+  const told = form.querySelector("[data-told]");
+  told.hidden = false;
+  const worker = new Worker(new URL("./sum-worker.js", import.meta.url), { type: "module" });
+  const answer = await new Promise((solved) => {
+    worker.addEventListener("message", (event) => solved(event.data));
+    worker.addEventListener("error", () => solved(null));
+    worker.postMessage(asked);
+  });
+  worker.terminate();
+  told.hidden = true;
+  return answer ? { "X-Patrol-Sum": answer } : {};
+}
 
 /** A fault with its field on this page: the server names it by a pointer such as /contact/phone. */
 function placed(fault) {
@@ -203,6 +230,7 @@ function receipt(told) {
   shown.querySelector("[data-code]").append(words);
   shown.querySelector("[data-copy]").dataset.copy = told.receipt_code;
   shown.querySelector("[data-qr]").src = told.qr;
+  shown.querySelector("[data-elsewhere]").hidden = !told.elsewhere;
   const card = shown.querySelector(".receipt");
   keepHere(card, told);
   document.getElementById("main").replaceChildren(shown);
