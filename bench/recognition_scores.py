@@ -8,11 +8,13 @@ counted once, best overlap first. `--half tune` is for whoever changes the rules
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import sys
 import tempfile
 import time
 from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -58,23 +60,32 @@ def found_in(
     return found
 
 
-def run(
-    seeds: Iterable[int], half: Any, rules: RuleSet, variants: tuple[str, ...], size_px: int, explain: bool
+def one_scene(
+    half: Any, rules: RuleSet, variants: tuple[str, ...], size_px: int, explain: bool, seed: int
 ) -> dict[str, dict[str, Tally]]:
-    """Tallies by variant and kind over scenes."""
+    """Tallies by variant and kind over one scene."""
+    made = scene(seed, half, size_px)
+    tallies = {}
+    with tempfile.TemporaryDirectory() as folder:
+        written = [(view, write(view, Path(folder), f"frame{k}").raster) for k, view in enumerate(frames(made, FRAMES))]
+        place = Place.open(Path(folder) / "place")
+        for variant, detections in found_in(written, place, rules, variants).items():
+            tallies[variant] = score(made.truths, detections, made.hectares, KINDS)
+            if explain and variant == variants[0]:
+                _explain(seed, made, detections)
+    return tallies
+
+
+def run(
+    seeds: Iterable[int], half: Any, rules: RuleSet, variants: tuple[str, ...], size_px: int, explain: bool, jobs: int
+) -> dict[str, dict[str, Tally]]:
+    """Tallies by variant and kind over scenes, `jobs` of them at a time."""
     totals = {variant: dict.fromkeys(KINDS, Tally()) for variant in variants}
-    for seed in seeds:
-        made = scene(seed, half, size_px)
-        with tempfile.TemporaryDirectory() as folder:
-            written = [
-                (view, write(view, Path(folder), f"frame{k}").raster) for k, view in enumerate(frames(made, FRAMES))
-            ]
-            place = Place.open(Path(folder) / "place")
-            for variant, detections in found_in(written, place, rules, variants).items():
-                told = score(made.truths, detections, made.hectares, KINDS)
-                totals[variant] = {kind: totals[variant][kind] + told[kind] for kind in KINDS}
-                if explain and variant == variants[0]:
-                    _explain(seed, made, detections)
+    work = functools.partial(one_scene, half, rules, variants, size_px, explain)
+    with ProcessPoolExecutor(jobs) as pool:
+        for done, told in enumerate(pool.map(work, seeds), start=1):
+            totals = {v: {kind: totals[v][kind] + told[v][kind] for kind in KINDS} for v in variants}
+            print(f"{done} scenes done", file=sys.stderr, flush=True)
     return totals
 
 
@@ -122,12 +133,13 @@ def main() -> None:
     asked.add_argument("--rules", type=Path, default=None)
     asked.add_argument("--only", choices=VARIANTS, default=None)
     asked.add_argument("--explain", action="store_true", help="say what was missed and what was wrong")
+    asked.add_argument("--jobs", type=int, default=2, help="scenes at a time")
     told = asked.parse_args()
     rules = read_rules(told.rules)
     variants = VARIANTS if told.only is None else (told.only,)
     first = FIRST[told.half] if told.first is None else told.first
     began = time.perf_counter()
-    totals = run(range(first, first + told.scenes), told.half, rules, variants, told.size, told.explain)
+    totals = run(range(first, first + told.scenes), told.half, rules, variants, told.size, told.explain, told.jobs)
     for variant in variants:
         for kind in KINDS:
             tally = totals[variant][kind]

@@ -32,6 +32,9 @@ _NUMBERS: dict[str, dict[str, tuple[float, float, float]]] = {  # table -> key -
     "water": {
         "least_ndwi": (-0.05, -1.0, 1.0),
         "most_ndwi": (0.15, -1.0, 1.0),
+        "sure_ndwi": (0.33, -1.0, 1.0),
+        "greener": (4.0, 0.0, 100.0),
+        "dark": (0.35, 0.0, 10.0),
         "least_area_m2": (60.0, 0.0, 1e9),
         "close_m": (2.0, 0.0, 100.0),
     },

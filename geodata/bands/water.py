@@ -28,6 +28,10 @@ HOLE = 10.0
 """Holes up to this many times the least water area are taken for floating things, larger ones for islands."""
 BRIGHT = 2.5
 """Water whose near infrared is this many times the water's median is a blue roof or a boat."""
+LEAST_REST = 0.02
+"""Share of a picture that must be dry before water is held against it; less is a bridge pier or a boat."""
+LEAST_WET = 0.5
+"""Least share of a body's pixels that are wet by themselves: closing may fill gaps, not make the water."""
 
 
 @dataclass(frozen=True)
@@ -84,16 +88,17 @@ def _seen(grid: Grid, height_px: int, width_px: int, frame: LocalXY, bank_m: flo
 
 
 def zone_by_index(source: Source, plan: Plan, rules: RuleSet, pixel_m: float) -> Zone:
-    """Water by NDWI above Otsu's limit (kept between two), closed over what floats, and a bank around it."""
+    """Water by NDWI above Otsu's limit (kept between two), closed over what floats, and a bank around it.
+
+    Otsu parts any picture in two, a field too: only bodies that `_believed` takes for water count, and there may be none.
+    """
     height, width = source.height_px, source.width_px
     factor = max(1, -(-max(height, width) // COARSE_PX))
-    wet = _wet(source, plan, rules, factor)
+    seen = _wet(source, plan, rules, factor)
     cell_m = factor * pixel_m
     least = max(1.0, rules.water["least_area_m2"] / cell_m**2)
-    wet = _grown(
-        _grown(wet, round(rules.water["close_m"] / cell_m), True), round(rules.water["close_m"] / cell_m), False
-    )
-    wet = _large(wet, least)
+    close_px = round(rules.water["close_m"] / cell_m)
+    wet = _believed(_large(_grown(_grown(seen.wet, close_px, True), close_px, False), least), seen, rules)
     wet |= ~_large(~wet, HOLE * least, keep_border=True)
     codes = np.where(_grown(wet, round(rules.bank["buffer_m"] / cell_m), True), BANK, 0).astype(np.uint8)
     codes[wet] = WATER
@@ -121,7 +126,17 @@ def _spans_of_codes(codes: NDArray[np.uint8], factor: int, height_px: int, width
     return over(spans_of_mask(below, factor, height_px, width_px), spans_of_mask(away, factor, height_px, width_px))
 
 
-def _wet(source: Source, plan: Plan, rules: RuleSet, factor: int) -> NDArray[np.bool_]:
+@dataclass(frozen=True)
+class _Seen:
+    """A coarse look, each (h, w): green and near infrared as signals, what can be used, what is wet and what dry."""
+
+    green: NDArray[np.float32]
+    nir: NDArray[np.float32]
+    wet: NDArray[np.bool_]
+    dry: NDArray[np.bool_]
+
+
+def _wet(source: Source, plan: Plan, rules: RuleSet, factor: int) -> _Seen:
     places = [plan.names.index("green"), plan.names.index("nir")]
     with source.opened() as reader:
         numbers, mask = reader.coarse([plan.bands[place] for place in places], factor)
@@ -139,13 +154,39 @@ def _wet(source: Source, plan: Plan, rules: RuleSet, factor: int) -> NDArray[np.
     whole = green + nir
     usable = (bad == 0) & (whole > 0)
     if not usable.any():
-        return np.zeros(usable.shape, np.bool_)
+        return _Seen(green, nir, usable, usable)
     ndwi = np.divide(green - nir, whole, out=np.full(whole.shape, -1.0, np.float32), where=usable)
     limit = float(np.clip(otsu(ndwi[usable]), rules.water["least_ndwi"], rules.water["most_ndwi"]))
-    wet = usable & (ndwi > limit)
+    above = usable & (ndwi > limit)
+    wet = above
     if wet.any():
-        wet &= nir <= BRIGHT * max(float(np.median(nir[wet])), 1e-6)
-    return np.asarray(wet)
+        wet = above & (nir <= BRIGHT * max(float(np.median(nir[above])), 1e-6))
+    return _Seen(green, nir, wet, usable & ~above)
+
+
+def _believed(bodies: NDArray[np.bool_], seen: _Seen, rules: RuleSet) -> NDArray[np.bool_]:
+    """Those bodies that are water beyond doubt; a field that is greener than its neighbour is none.
+
+    Water swallows near infrared: its green is a multiple of it, by itself (`sure_ndwi`) and next to what is dry in the
+    same picture (`greener`), and its near infrared is a fraction of the dry ground's (`dark`). The last two compare a
+    band with itself, so they hold where the bands were never balanced; a picture of nothing but water has the first.
+    """
+    labels, count = ndimage.label(bodies)
+    rest_green, rest_nir = seen.green[seen.dry], seen.nir[seen.dry]
+    has_rest = rest_nir.size > LEAST_REST * (rest_nir.size + np.count_nonzero(seen.wet))
+    sure = (1.0 + rules.water["sure_ndwi"]) / max(1.0 - rules.water["sure_ndwi"], 1e-6)
+    if has_rest:
+        rest = max(float(np.median(rest_nir)), 1e-6)
+        sure = max(sure, rules.water["greener"] * float(np.median(rest_green)) / rest)
+    keep = np.zeros(count + 1, np.bool_)
+    for number, box in enumerate(ndimage.find_objects(labels), start=1):
+        body = labels[box] == number
+        wet = body & seen.wet[box]
+        if np.count_nonzero(wet) < LEAST_WET * np.count_nonzero(body):
+            continue
+        green, nir = float(np.median(seen.green[box][wet])), float(np.median(seen.nir[box][wet]))
+        keep[number] = green >= sure * nir and (not has_rest or nir <= rules.water["dark"] * rest)
+    return np.asarray(keep[labels])
 
 
 @compiled
