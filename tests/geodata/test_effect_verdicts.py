@@ -40,6 +40,7 @@ def figures(pairs: list[tuple[str, str]], name: str) -> tuple[float, int]:
 
 
 @pytest.mark.faults
+@pytest.mark.timeout(3600 if FULL else 120)
 def test_verdicts_on_real_frames_with_painted_changes(data_files: Path):
     """120 rounds whole, 15 by default; seeds not looked at while the rules were made."""
     folder = data_files / "drone_rgb" / "brighton_beach"
@@ -53,6 +54,7 @@ def test_verdicts_on_real_frames_with_painted_changes(data_files: Path):
 
 
 @pytest.mark.faults
+@pytest.mark.timeout(3600 if FULL else 120)
 def test_verdicts_on_generated_rounds():
     """Scenes of other seeds: sun, light and shadow differ between the rounds, and the later one is moved.
 
