@@ -30,7 +30,8 @@ from geodata.scenes.spectra import BANDS, of
 F32 = NDArray[np.float32]
 TO_PLANE = Transformer.from_crs("+proj=longlat +datum=WGS84 +no_defs", CRS, always_xy=True)
 GSD_M = 0.3
-BANK_M = 32.0
+ASIDE_M = 62.0
+"""Ground shown on either side of the middle of the river."""
 NOISE = 0.035
 
 
@@ -58,7 +59,6 @@ def ortho(
     rng = np.random.default_rng([seed, 17])
     wet_m = _plane(place.water)
     wet = _drawn(wet_m, frame, size)
-    seen = _drawn(wet_m.buffer(BANK_M), frame, size)
     near = _drawn(wet_m.buffer(1.5), frame, size) & ~wet
     surface = _land(rng, size, near)
     surface[:, wet] = of("water", "tune")[3].values[:, None] * _mottled(rng, size, 60, 0.05)[wet]
@@ -66,7 +66,7 @@ def ortho(
         _lay(surface, thing, river, frame, size, seed)
     noise = np.random.default_rng([seed, int(light * 1000)])
     surface *= np.float32(light) * (1 + NOISE * noise.standard_normal(surface.shape, np.float32))
-    _write(path, surface, seen, frame)
+    _write(path, surface, frame)
 
 
 def _frame(river: Any, first_m: float, last_m: float) -> tuple[Affine, tuple[int, int]]:
@@ -76,7 +76,7 @@ def _frame(river: Any, first_m: float, last_m: float) -> tuple[Affine, tuple[int
     ahead = along / np.hypot(*along)
     right = np.array([ahead[1], -ahead[0]])
     parts = (spots - spots[0]) @ np.column_stack((ahead, right))
-    room = np.array([4.0, BANK_M + 30.0])
+    room = np.array([4.0, ASIDE_M])
     low, high = parts.min(axis=0) - room, parts.max(axis=0) + room
     corner = spots[0] + ahead * low[0] + right * low[1]
     width, height = (math.ceil(value / GSD_M) for value in high - low)
@@ -128,11 +128,10 @@ def _lay(surface: F32, thing: Lies, river: Any, frame: Affine, size: tuple[int, 
     surface[:, on] = picks.T * rng.uniform(0.92, 1.08, count).astype(np.float32)
 
 
-def _write(path: Path, surface: F32, seen: NDArray[np.bool_], frame: Affine) -> None:
+def _write(path: Path, surface: F32, frame: Affine) -> None:
     numbers = np.clip(np.rint(surface / np.float32(SCALE)), 1, 65535).astype(np.uint16)
-    numbers[:, ~seen] = 0
     with rasterio.open(
-        path, "w", driver="GTiff", width=seen.shape[1], height=seen.shape[0], count=len(BANDS), dtype="uint16",
+        path, "w", driver="GTiff", width=surface.shape[2], height=surface.shape[1], count=len(BANDS), dtype="uint16",
         nodata=0, crs=CRS, transform=frame, tiled=True, blockxsize=512, blockysize=512, compress="deflate",
     ) as out:  # fmt: skip
         for number, name in enumerate(BANDS):
