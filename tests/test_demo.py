@@ -30,6 +30,8 @@ from patrol.settings import Settings
 from patrol.station import ANYONE, Station
 from tests.databases import migrated
 
+pytestmark = pytest.mark.timeout(400)  # the first test loads the whole sample
+
 NOW = datetime(2026, 11, 25, 3, 30, tzinfo=UTC)  # a Wednesday, 11:30 in Shanghai
 
 
@@ -104,6 +106,24 @@ def test_flags_requests_clues_and_cards_are_there(week: Week) -> None:
     assert why == {"fishing", "unsure", "relapse", "out_of_area", "vague_position", "too_many"}
     assert ended == {"waiting", "joined", "discarded", "expired"}
     assert by_hand is not None and 1 <= by_hand <= 40
+
+
+def test_rounds_were_flown_and_what_they_saw_waits_or_is_compared(week: Week) -> None:
+    with week[2].look() as look:
+        flown = dict(
+            look.session.execute(select(m.Flight.state, func.count(m.Flight.id)).group_by(m.Flight.state)).all()
+        )
+        parked = look.session.scalar(select(func.count(m.Frame.id)).where(m.Frame.state != "read"))
+        kinds = set(look.session.scalars(select(m.Detection.kind)))
+        verdicts = set(look.session.scalars(select(m.Effect.verdict)))
+        shares = list(look.session.scalars(select(m.Coverage.seen)))
+        query = select(m.Thing.id).join(m.Sighting, m.Sighting.id == m.Thing.sighting_id)
+        waiting = look.session.scalars(query.where(m.Sighting.state == "waiting")).all()
+    assert flown == {"settled": 5, "planned": 1} and parked == 0
+    assert kinds >= {"floating_debris", "aquatic_bloom", "bare_soil"}
+    assert {"resolved", "unchanged", "not_observed"} <= verdicts
+    assert max(shares) == 1.0 and min(shares) < 0.01
+    assert waiting
 
 
 def test_trail_and_slips_are_whole_and_nothing_is_owed(week: Week) -> None:

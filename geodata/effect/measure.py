@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from geodata.effect.canvas import F32, Array, Mask
 
 BEYOND = 1.6
+MOST_BEYOND = 2.5
+"""How many times as far from the surroundings as it was a problem may be and still be the same."""
 SAME = 0.08
 """Only a shadow changes all bands as evenly as this; what lies under a thing has another colour than the thing."""
 GROUPS = 3
@@ -180,10 +182,18 @@ def _belongs(
 ) -> NDArray[np.bool_]:
     """Pixels nearer to the problem than to any group around, by likelihood, and odd enough to be no chance."""
     around = np.min([group.distance(values) + group.log_det for group in groups], axis=0)
-    own = problem.distance(values)
+    # what lies beyond the problem, away from all around, is the problem without what a border mixes into it
+    own = np.minimum(problem.distance(values), problem.distance(_brought_back(values, groups, problem)))
     # blurred rims look more like the problem than like anything around; half way is where its edge is
     half = np.all([_share(values, group, problem) >= 0.5 for group in groups], axis=0)
     return np.asarray(half & (own + problem.log_det < around) & (usual >= floor) & (own < 6.0 * odd))
+
+
+def _brought_back(values: Array, groups: list[_Group], problem: _Group) -> Array:
+    """Pixels farther out than the problem, moved along the line to their nearest surroundings until level with it."""
+    nearest = _nearest(groups, problem)
+    share = np.clip(_share(values, nearest, problem), 1.0, MOST_BEYOND)
+    return np.asarray(nearest.mean + (values - nearest.mean) / share[:, None])
 
 
 def _share(values: Array, group: _Group, problem: _Group) -> Array:

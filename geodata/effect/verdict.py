@@ -24,6 +24,8 @@ GONE, BACK_MADS, FLOOR_INDEX = 0.2, 2.0, 0.25
 LESS, MORE = 0.8, 1.25
 SMALL_PX, SMALL_LESS, SMALL_MORE = 48, 0.45, 1.8
 """Of a few pixels, mixed borders are most: only large changes of their area mean anything."""
+LEAST_PX = 32
+"""An outline of fewer pixels is nearly all border: whether it is gone or grew cannot be said."""
 MOST_ODD = 0.15
 
 
@@ -47,6 +49,8 @@ def judge(measured: Measured, seen_again: bool | None, sure: bool = True) -> Jud
         "index": measured.index_after <= max(BACK_MADS * measured.index_mad, FLOOR_INDEX),
         "detection": not seen_again and measured.odd_share <= MOST_ODD,
     }
+    if measured.pixels < LEAST_PX:
+        return unseen("small", f"轮廓只占 {measured.pixels} 个像元，太小，看不出变化", tests)
     if measured.light > MOST_LIGHT:
         return unseen("light", "两期在此处的明暗相差太大，可能有云、雾或阴影", tests)
     if measured.veiled_share > MOST_VEILED:

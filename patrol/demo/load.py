@@ -15,14 +15,14 @@ from sqlalchemy import func, select
 
 from patrol import models as m
 from patrol.actions import calendar_store, delivery, followup, slips
-from patrol.demo import cast, clues, twists, week
+from patrol.demo import cast, clues, sky, twists, week
 from patrol.demo.walk import SetClock, Walk
 from patrol.errors import Misconfigured
 from patrol.settings import Settings
 from patrol.station import Actor, Station, wall_clock
 
 MARK = "sample.json"
-ACTS = 291  # so many acts, papers and keys make the week; the progress bar counts them
+ACTS = 296  # so many acts, papers and keys make the week; the progress bar counts them
 TERMINAL = Actor(None, "命令行", frozenset({"terminal"}), via="terminal")
 
 
@@ -69,7 +69,8 @@ def _tell(station: Station, clock: SetClock, on_each: Callable[[], None]) -> lis
         times = week.Times.before(now, look.calendar)
     clock.at = times.start
     walk = Walk(station, clock, cast.actors(station), on_each=on_each)
-    stories = [*week.key_issues(walk, times), *twists.stories(walk, times), *clues.stories(walk, times)]
+    told = (week.key_issues, twists.stories, clues.stories, sky.stories)
+    stories = [story for each in told for story in each(walk, times)]
     week.tell(walk, stories)
     walk.until(now)
     followup.anchor(station)
@@ -84,7 +85,8 @@ def _print(station: Station, on_each: Callable[[], None]) -> None:
     with ThreadPoolExecutor(2) as hands:
         for _ in hands.map(lambda slip_id: slips.print_slip(station, slip_id), owed):
             on_each()
-    delivery.run_jobs(station)
+    while delivery.run_jobs(station):
+        pass
 
 
 def _refuse_real(station: Station, settings: Settings) -> None:

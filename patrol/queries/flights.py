@@ -42,6 +42,12 @@ def overdue(look: Work) -> list[m.Round]:
     return list(look.session.scalars(late))
 
 
+def last_flown(look: Work) -> int | None:
+    """The newest round of which a flight has been read through: what a map can be laid with."""
+    query = select(func.max(m.Round.no)).join(m.Flight, m.Flight.round_id == m.Round.id)
+    return look.session.scalar(query.where(m.Flight.state == "settled"))
+
+
 def area_view(row: m.Coverage) -> dict[str, Any]:
     """One key area's coverage, with its sentence; the percent never says 100 while a gap is left."""
     return {

@@ -10,6 +10,7 @@ from typing import Any
 
 from flask import Blueprint, render_template, request
 
+from patrol.queries import flights
 from patrol.queries import issues as rows
 from patrol.rules import lifecycle, rights
 from patrol.rules.lifecycle import PUBLIC_STATES_ZH
@@ -24,6 +25,10 @@ LIVE = frozenset({"office", "office_head", "chief", "inspector", "operator", "gr
 """Roles that may ask what changed; everybody else's page asks for the public set again."""
 
 
+SEES_ROUNDS = ("office", "office_head", "chief", "inspector")
+"""Roles to whom the page offers the last round's pictures, laid on the same river."""
+
+
 @door(bp, "GET", "/map")
 def show_map() -> str:
     parse.query_args(request, ("lang", "state", "kind", "late", "view", "issue"))
@@ -33,12 +38,13 @@ def show_map() -> str:
         river = phone_view.river(look)
         body, more = rows.listing(look, rows.Filter()) if staff else rows.public_listing(look, rows.Filter())
         listed = [_row(look, feature) for feature in body["features"]]
+        flown = flights.last_flown(look) if who.has(*SEES_ROUNDS) else None
     states = _states(staff)
     # two filters side by side must not say the same words
     words = lifecycle.STATES if staff else PUBLIC_STATES_ZH | {"verified": "验收好了"}
     return render_template(
         "pages/map.html", parts=Parts.of(place.place), marks=[_mark(row) for row in listed if row["chainage_m"] is not None],
-        listed=listed, more=more, staff=staff, river=river,
+        listed=listed, more=more, staff=staff, river=river, flown=flown,
         live=bool(who.roles & LIVE), states=states, langs=language.choices(), signed_in=bool(who.roles),
         kinds=[{"code": row.code, "zh": language.gettext(row.zh if staff else row.plain_zh)}
                for row in PROBLEMS.values() if staff or row.public],

@@ -34,7 +34,7 @@ from tests.faults.house import House, pause, serving, until
 from tests.geodata.detector_models import save, spots
 from tests.robotserver import RobotServer
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(1200)]
 
 WIDE, HIGH = 5472, 3648
 WITHIN_S = 1.0

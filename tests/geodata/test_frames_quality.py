@@ -187,6 +187,16 @@ def area_under_roc(bad: list[float], good: list[float]) -> float:
     return float(np.mean((one > other) + 0.5 * (one == other)))
 
 
+def roc(bad: list[float], good: list[float]) -> str:
+    """The curve in words: the share caught at each share of false alarms, by moving the limit."""
+    points = []
+    for false in (0.0, 0.02, 0.05, 0.1, 0.2):
+        allowed = int(false * len(good) + 1e-9)
+        limit = sorted(good, reverse=True)[allowed] if allowed < len(good) else -np.inf
+        points.append(f"{allowed / len(good):.0%} → {np.mean([one > limit for one in bad]):.0%}")
+    return "false → caught: " + ", ".join(dict.fromkeys(points))
+
+
 @pytest.fixture(scope="module")
 def crops() -> list[np.ndarray]:
     """Parts of the eleven real frames at full resolution: forest, lawn, road, shore."""
@@ -237,7 +247,8 @@ def test_blur_is_told_from_sharp_frames_and_from_smooth_water(crops):
             caught += len(rows) in told
             alarms |= set(told) - {len(rows)}
         print(f"blur, {name}: AUC {area:.3f}, caught {caught}/{len(looks)}, alarms {len(alarms)} "
-              f"of {len(sharp)} sharp and {len(calm)} water frames")  # fmt: skip
+              f"of {len(sharp)} sharp and {len(calm)} water frames; "
+              f"{roc([score(one) for one in looks], [score(one) for one in good])}")  # fmt: skip
         assert not alarms
         if name != "sigma 1 px":  # the mildest is printed, not promised
             assert area >= 0.99 and caught == len(looks)
@@ -266,10 +277,11 @@ def test_a_lens_cap_is_told_from_dark_and_from_calm_pictures(crops):
     honest = [*crops, *waters(crops), *(finished(crop * random_.uniform(0.25, 0.5), 30 + k) for k, crop in
                                         enumerate(crops[1::4]))]  # fmt: skip
     looks = [[look(np.ascontiguousarray(picture)) for picture in pictures] for pictures in (capped, honest)]
-    area = area_under_roc(*([-one.bright_level for one in part] for part in looks))
+    levels = [[-float(one.bright_level) for one in part] for part in looks]
+    area = area_under_roc(*levels)
     caught, alarms = (sum(one.covered for one in part) for part in looks)
     print(f"\nlens cap: AUC {area:.3f} by brightness, caught {caught}/{len(capped)}, alarms {alarms}/{len(honest)} "
-          "(dusk at 0.25 to 0.5 of the light and water among the honest)")  # fmt: skip
+          f"(dusk at 0.25 to 0.5 of the light and water among the honest); {roc(*levels)}")  # fmt: skip
     assert area >= 0.99 and caught == len(capped) and alarms == 0
 
 

@@ -149,6 +149,7 @@ def campaign() -> tuple[list[tuple[Mouth, Plume | None]], int, list[float]]:
     return pairs, wrong, seconds
 
 
+@pytest.mark.timeout(600)
 def test_heads_of_plumes_of_twice_the_noise_lie_within_two_metres_and_their_own_error():
     pairs, wrong, seconds = campaign()
     assert len(pairs) >= 60
@@ -170,6 +171,7 @@ def test_heads_of_plumes_of_twice_the_noise_lie_within_two_metres_and_their_own_
     assert np.median(seconds) < 1.0
 
 
+@pytest.mark.timeout(600)
 def test_the_error_it_states_holds_the_head_about_as_often_as_it_says():
     pairs, _, _ = campaign()
     found = [(miss_m(plume, mouth), plume.head_error_m) for mouth, plume in pairs if plume is not None]

@@ -81,6 +81,7 @@ def test_far_downstream_mouths_have_a_density_near_nothing_and_never_a_fault():
     assert 0.0 <= values[-1] < 1e-300
 
 
+@pytest.mark.timeout(600)
 def test_what_the_ranking_says_comes_true_as_often_as_it_says():
     """4,000 discharges drawn from a world of its own: even sources, a quarter unknown, drift and errors as stated."""
     draw = np.random.default_rng(20261123)
