@@ -59,6 +59,8 @@ def migrated(station: Station) -> Station:
             connection.connection.driver_connection.execute(_made["postgresql"])  # type: ignore[union-attr]
     else:
         _made["postgresql"] = ";\n".join(_statements(station))
+    if station.settings.place == Settings.place:
+        station.place = _made.setdefault("place", station.place)  # frozen: every station of a process may look at it
     return station
 
 

@@ -46,6 +46,7 @@ class Pulse(threading.Thread):
         self._hurry.set()
 
     def run(self) -> None:
+        tasks.sweep.apply()  # what fell due while no worker lived does not wait for the first tick
         while not hands.leaving.is_set():
             if self._hurry.wait(STEP_S) and not hands.leaving.is_set():
                 self._hurry.clear()

