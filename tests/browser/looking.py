@@ -74,8 +74,8 @@ class Sample:
         )  # fmt: skip
         if shot.login:
             context.add_cookies([{"name": COOKIE, "value": self.sessions[shot.login], "url": self.address}])
-            if lang == "en":
-                context.add_cookies([{"name": "patrol_lang", "value": "en", "url": self.address}])
+        if lang == "en":
+            context.add_cookies([{"name": "patrol_lang", "value": "en", "url": self.address}])
         page = context.new_page()
         page.said = []
         page.on("console", lambda line: page.said.append(line.text) if line.type == "error" else None)
