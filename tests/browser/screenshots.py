@@ -81,6 +81,8 @@ SHOTS = (
     Shot("desk-flights", "/desk/flights", "office"),
     Shot("desk-review", "/desk/review", "office"),
     Shot("hotline", "/hotline", "operator"),
+    Shot("keys", "/keys", "reward"),
+    Shot("callbacks", "/callbacks", "operator"),
     Shot("map-office", "/map", "office"),
     Shot("not-found", "/desk/issues/TH-2000-9999", "office"),
 )
