@@ -45,7 +45,7 @@ CAST: dict[str, Part] = {
         Part("construction", "石砚（样例）", "unit", "/phone", "construction"),
         Part("agriculture", "田野（样例）", "unit", "/phone", "agriculture"),
         Part("volunteer", "杨树（样例）", "volunteer", "/phone"),
-        Part("reward", "余朗（样例）", "reward", "/map"),
+        Part("reward", "余朗（样例）", "reward", "/keys"),
         Part("admin", "管理员（样例）", "admin", "/map"),
     )
 }

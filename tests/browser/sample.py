@@ -61,6 +61,8 @@ SHOTS = (
     Shot("desk-flights", "/desk/flights", "office"),
     Shot("desk-review", "/desk/review", "office"),
     Shot("hotline", "/hotline", "operator"),
+    Shot("keys", "/keys", "reward"),
+    Shot("callbacks", "/callbacks", "operator"),
     Shot("map-office", "/map", "office"),
     Shot("ui", "/ui", "admin"),
     Shot("ui-inbox", "/ui?page=inbox", "admin"),

@@ -28,7 +28,7 @@ from tests.walk import Town, picture
 from tests.web.api_town import form
 from tests.web.deskroom import Desk
 
-PASSPHRASE = "清澈的太湖港 二零二六"
+PASSPHRASE = "清澈的太湖港，二零二六年冬天"
 PHONE, NAME = "13987654321", "李守堤"
 
 
@@ -70,6 +70,7 @@ def open_tab(chromium: Any, station: Station, app: Flask, address: str) -> Itera
         context.add_cookies([{"name": COOKIE, "value": cookie.value, "url": address}])
         contexts.append(context)
         page = context.new_page()
+        page.set_default_timeout(100_000)
         page.sent = []
         page.on("request", lambda sent: page.sent.append((sent.url, sent.post_data or "")))
         page.on("pageerror", lambda fault: faults.append(str(fault)))

@@ -82,10 +82,10 @@ const DEEDS = {
     }
   },
   async ask(button) {
-    const key = ring.need();
     const row = button.closest("[data-deed]");
     const reason = row.querySelector("input[name=reason]");
     if (!reason.value.trim()) return showFaults(row, [{ field: reason, sentence: say("no_reason") }]);
+    const key = ring.need();
     const tip = await call("/api/v1/envelopes/" + row.dataset.tip);
     const side = tip.keys.find((one) => one.key === key.id)?.side;
     const others = tip.keys.filter((one) => one.side !== side);
