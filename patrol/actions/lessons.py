@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 
 from patrol import models as m
 from patrol.actions import points, teams
@@ -142,6 +142,6 @@ def taken(work: Work, row: m.Lesson) -> int:
     )
 
 
-def _entry_of(row: m.Lesson, person_id: int | None, digest: str | None) -> object:
+def _entry_of(row: m.Lesson, person_id: int | None, digest: str | None) -> Select[tuple[m.LessonEntry]]:
     whose = m.LessonEntry.person_id == person_id if person_id is not None else m.LessonEntry.code_hash == digest
     return select(m.LessonEntry).where(m.LessonEntry.lesson_id == row.id, whose)

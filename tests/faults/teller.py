@@ -1,13 +1,12 @@
 """One client of the bank test, in a process of its own: its share of the transfers, begun again where it was killed.
 
-`python -m tests.faults.teller SEED COUNT PROGRESS ACCOUNTS GOOD`. The plan follows from the seed, so that a client which
-begins again a little before its last acknowledged transfer repeats what it may have done already.
+The plan follows from the seed, so that a client which begins again a little before its last acknowledged transfer
+repeats what it may have done already.
 """
 
 from __future__ import annotations
 
 import random
-import sys
 from pathlib import Path
 
 from sqlalchemy.exc import OperationalError
@@ -33,8 +32,11 @@ def plan(seed: int, count: int, accounts: list[tuple[int, int]], good: int) -> l
     return acts
 
 
-def main(seed: int, count: int, progress: Path, accounts: list[tuple[int, int]], good: int) -> None:
-    station = Station.open(Settings.read(), may_create=False)
+def run(
+    environ: dict[str, str], seed: int, count: int, progress: Path, accounts: list[tuple[int, int]], good: int
+) -> None:
+    """One life of a client: to the end of its share, or until it is killed."""
+    station = Station.open(Settings.read(environ), may_create=False)
     done = int(progress.read_text() or 0) if progress.exists() else 0
     acts = plan(seed, count, accounts, good)
     with progress.open("r+" if progress.exists() else "w") as file:
@@ -61,8 +63,3 @@ def act(station: Station, key: str, row: tuple[str, Actor, int, int, int]) -> No
             return  # not enough, out of stock, too many: refused is done
         except OperationalError:
             continue  # the lock was not to be had in time: the same key again
-
-
-if __name__ == "__main__":
-    pairs = [(int(a), int(p)) for a, p in (pair.split(".") for pair in sys.argv[4].split(","))]
-    main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]), pairs, int(sys.argv[5]))
