@@ -13,8 +13,6 @@ from patrol.rules import points as law
 from patrol.rules.calendar import SHANGHAI
 from patrol.station import Work
 
-STATES: dict[str, str] = {"waiting": "待领取", "handed": "已领取", "back": "已退回"}
-
 
 def put(work: Work, name: str, price: int, stock: int, words: str = "", active: bool = True) -> m.Good:
     """A good of the catalogue, new or changed, by its name. A change of price never touches what was exchanged."""
@@ -105,7 +103,7 @@ def _waiting(work: Work, number: str) -> m.Exchange:
     if row is None:
         raise Missing("没有这张兑换单。")
     if row.state != "waiting":
-        raise WrongStep(f"这张{STATES[row.state]}，不能再办。", state=row.state)
+        raise WrongStep(f"这张{law.EXCHANGE_STATES[row.state]}，不能再办。", state=row.state)
     return row
 
 

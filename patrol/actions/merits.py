@@ -1,25 +1,17 @@
-"""What is known of one report when a reward is asked for: plain facts for the law, and flags for the officers.
+"""What is known of one report when a reward is asked for: plain facts for the law.
 
 Nothing here looks at who reported; only at what was said, when, and by which channel.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from sqlalchemy import select
 
 from patrol import models as m
+from patrol.actions import tips
 from patrol.rules import rewards as law
-from patrol.rules.rights import TIP_CHANNELS
+from patrol.rules.rights import REPORTERS
 from patrol.station import Work
-
-REPORTERS = TIP_CHANNELS | {"petition", "transfer_in"}  # whoever came first of these was the first to report
-FLAG_HOURS, FLAG_M = 24, 50.0
-FLAGS: dict[str, str] = {
-    "near_clue": "前 24 小时内，50 米以内有巡查线索", "supplemented": "申请人补充过情况", "appealed": "这件有过申诉",
-}  # fmt: skip
-_DEGREE_M = 111_320.0
 
 
 def facts_of(work: Work, sighting: m.Sighting, issue: m.Issue | None) -> law.Facts:
@@ -38,19 +30,6 @@ def facts_of(work: Work, sighting: m.Sighting, issue: m.Issue | None) -> law.Fac
         rewarded=issue is not None and _rewarded(work, issue),
         ended_at=issue.ended_at if issue is not None else None,
     )
-
-
-def flags_of(work: Work, sighting: m.Sighting, issue: m.Issue) -> list[str]:
-    """What the officers should look at before they decide; no flag refuses anything."""
-    found = []
-    if _near_clue(work, sighting, issue):
-        found.append("near_clue")
-    told = select(m.Trail.facts).where(m.Trail.issue_id == issue.id, m.Trail.event == "supplemented")
-    if any((facts or {}).get("sighting") == sighting.id for facts in work.session.scalars(told)):
-        found.append("supplemented")
-    if "appealed" in issue.flags:
-        found.append("appealed")
-    return found
 
 
 def family(work: Work, issue: m.Issue) -> list[int]:
@@ -81,16 +60,11 @@ def _rewarded(work: Work, issue: m.Issue) -> bool:
     return work.session.scalar(query.limit(1)) is not None
 
 
-def _near_clue(work: Work, sighting: m.Sighting, issue: m.Issue) -> bool:
-    if sighting.lon is None or sighting.lat is None:
-        return False
-    reach = FLAG_M / _DEGREE_M
-    query = select(m.Sighting.id).where(
-        m.Sighting.kind == sighting.kind, m.Sighting.id != sighting.id, m.Sighting.channel.not_in(REPORTERS),
-        m.Sighting.received_at < sighting.received_at,
-        m.Sighting.received_at >= sighting.received_at - timedelta(hours=FLAG_HOURS),
-        m.Sighting.lat.between(sighting.lat - reach, sighting.lat + reach),
-        m.Sighting.lon.between(sighting.lon - 1.2 * reach, sighting.lon + 1.2 * reach),
-        (m.Sighting.issue_id.is_(None)) | (m.Sighting.issue_id != issue.id),
-    )  # fmt: skip
-    return work.session.scalar(query.limit(1)) is not None
+def standing(work: Work, code: str) -> tuple[m.Reward | None, law.Facts]:
+    """Where the reward of a code stands, for its holder: the application if there is one, and the facts."""
+    sighting = tips.find(work, code)
+    row = work.session.scalar(select(m.Reward).where(m.Reward.sighting_id == sighting.id))
+    issue = work.session.get(m.Issue, sighting.issue_id) if sighting.issue_id is not None else None
+    while issue is not None and issue.state == "merged" and issue.parent_id is not None:
+        issue = work.session.get(m.Issue, issue.parent_id)
+    return row, facts_of(work, sighting, issue)

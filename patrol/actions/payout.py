@@ -36,7 +36,8 @@ def batch(work: Work, numbers: Sequence[str]) -> m.PayBatch:
     work.session.flush()
     for row in rows:
         row.batch_id = made.id
-        rewards.moved(work, row, "batch", "reward_batched", batch=made.number)
+        rewards.moved(row, "batch")
+        work.tell("reward_batched", subject=rewards.subject(row), number=row.number, batch=made.number)
     work.tell("pay_batch_made", subject=f"pay:{made.id}", number=made.number, yuan=made.total_yuan, count=len(rows))
     return made
 
@@ -51,7 +52,8 @@ def approve(work: Work, number: str) -> m.PayBatch:
         issue = work.session.get(m.Issue, row.issue_id)
         if issue is None or issue.state != "closed":
             raise WrongStep(f"{row.number} 的那件又重开了，先把这批撤回。", "not_closed")
-        rewards.moved(work, row, "approve", "reward_payable", batch=made.number)
+        rewards.moved(row, "approve")
+        work.tell("reward_payable", subject=rewards.subject(row), number=row.number, batch=made.number)
     work.tell("pay_batch_approved", subject=f"pay:{made.id}", number=made.number)
     return made
 
@@ -62,7 +64,8 @@ def cancel(work: Work, number: str) -> m.PayBatch:
     made.state, made.settled_at = "cancelled", work.now
     for row in _rows(work, made):
         row.batch_id = None
-        rewards.moved(work, row, "cancel", "reward_unbatched", batch=made.number)
+        rewards.moved(row, "cancel")
+        work.tell("reward_unbatched", subject=rewards.subject(row), number=row.number, batch=made.number)
     work.tell("pay_batch_cancelled", subject=f"pay:{made.id}", number=made.number)
     return made
 
@@ -101,13 +104,14 @@ def payee(work: Work, number: str, reason: str) -> bytes:
         raise Missing("这笔没有收款信息。")
     if not reason.strip():
         raise BadInput(Fault("/reason", "reason", "打开收款信息要写理由。"))
-    work.tell("payee_opened", subject=f"reward:{row.id}", number=row.number, reason=reason.strip())
+    work.tell("payee_opened", subject=rewards.subject(row), number=row.number, reason=reason.strip())
     return row.payee_sealed
 
 
 def _paid(work: Work, row: m.Reward, act: str) -> m.Reward:
     row.payer_id, row.paid_at, row.payee_sealed = work.actor.person_id, work.now, None  # kept no longer than needed
-    rewards.moved(work, row, act, "reward_paid", way=row.way, amount_yuan=row.amount_yuan)
+    rewards.moved(row, act)
+    work.tell("reward_paid", subject=rewards.subject(row), number=row.number, way=row.way, amount_yuan=row.amount_yuan)
     return row
 
 

@@ -45,7 +45,7 @@ def apply(work: Work, code: str) -> m.Reward:
     )  # fmt: skip
     work.session.add(row)
     work.session.flush()
-    _tell(work, "reward_applied", row)
+    work.tell("reward_applied", subject=subject(row), number=row.number)
     return row
 
 
@@ -68,7 +68,7 @@ def payee(work: Work, code: str, way: str, who: dict[str, Any] | None) -> m.Rewa
         row.payee_sealed = None
     row.way = way
     row.version += 1
-    _tell(work, "reward_way", row, way=way)
+    work.tell("reward_way", subject=subject(row), number=row.number, way=way)
     return row
 
 
@@ -89,7 +89,8 @@ def propose(work: Work, number: str, version: int, grade: str, words: str) -> m.
     may(work, row, "propose")
     _check_grade(grade, words)
     row.proposer_id, row.proposed, row.proposed_words = work.actor.person_id, grade, words.strip()
-    moved(work, row, "propose", "reward_proposed", grade=grade)
+    moved(row, "propose")
+    work.tell("reward_proposed", subject=subject(row), number=row.number, grade=grade)
     return row
 
 
@@ -102,7 +103,8 @@ def grant(work: Work, number: str, version: int, grade: str, reason: str) -> m.R
     if issue is None or issue.state != "closed" or "forced" in issue.flags:
         raise WrongStep("这件已重开或没有查实，等它办结再定。", "not_closed")
     row.grade, row.amount_yuan = grade, law.amounts_of(work.settings.reward_amounts)[grade]
-    _decided(work, row, "grant", "reward_granted", reason)
+    _decided(work, row, "grant", reason)
+    work.tell("reward_granted", subject=subject(row), number=row.number, grade=grade, amount_yuan=row.amount_yuan)
     return row
 
 
@@ -112,7 +114,8 @@ def refuse(work: Work, number: str, version: int, reason: str) -> m.Reward:
     _decides(work, row, "refuse")
     if not reason.strip():
         raise BadInput(Fault("/reason", "reason", "不予奖励要写理由，举报人会看到。"))
-    _decided(work, row, "refuse", "reward_refused", reason)
+    _decided(work, row, "refuse", reason)
+    work.tell("reward_refused", subject=subject(row), number=row.number)
     return row
 
 
@@ -176,19 +179,17 @@ def _check_grade(grade: str, words: str) -> None:
         raise BadInput(faults)
 
 
-def _decided(work: Work, row: m.Reward, act: str, event: str, reason: str) -> None:
+def _decided(work: Work, row: m.Reward, act: str, reason: str) -> None:
     row.decider_id, row.decided_at, row.reason = work.actor.person_id, work.now, reason.strip()
-    moved(work, row, act, event, grade=row.grade, amount_yuan=row.amount_yuan)
+    moved(row, act)
 
 
-def moved(work: Work, row: m.Reward, act: str, event: str, **facts: Any) -> None:
-    """Put a reward where its act leads, with one trail line."""
+def moved(row: m.Reward, act: str) -> None:
+    """Put a reward where its act leads."""
     row.state = law.ACTS[act].to
     row.version += 1
-    _tell(work, event, row, **facts)
 
 
-def _tell(work: Work, event: str, row: m.Reward, **facts: Any) -> None:
-    """A line under the reward's own number: no issue, no sighting, so that nothing ties the two in the open."""
-    work.session.flush()
-    work.tell(event, subject=f"reward:{row.id}", number=row.number, **facts)
+def subject(row: m.Reward) -> str:
+    """Its lines stand under the reward itself: no issue, no sighting, so that nothing ties the two in the open."""
+    return f"reward:{row.id}"

@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 
 from patrol import models as m
 from patrol.actions import calendar_store, delivery, followup, slips
-from patrol.demo import cast, clues, twists, week
+from patrol.demo import cast, clues, hands, twists, week
 from patrol.demo.walk import SetClock, Walk
 from patrol.errors import Misconfigured
 from patrol.settings import Settings
@@ -69,9 +69,15 @@ def _tell(station: Station, clock: SetClock, on_each: Callable[[], None]) -> lis
         times = week.Times.before(now, look.calendar)
     clock.at = times.start
     walk = Walk(station, clock, cast.actors(station), on_each=on_each)
-    stories = [*week.key_issues(walk, times), *twists.stories(walk, times), *clues.stories(walk, times)]
+    stories = [
+        *week.key_issues(walk, times),
+        *twists.stories(walk, times),
+        *clues.stories(walk, times),
+        *hands.stories(walk, times),
+    ]
     week.tell(walk, stories)
     walk.until(now)
+    hands.reward(walk)
     followup.anchor(station)
     _print(station, on_each)
     return walk.receipts

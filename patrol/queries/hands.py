@@ -7,7 +7,6 @@ from typing import Any
 from sqlalchemy import func, select
 
 from patrol import models as m
-from patrol.actions.goods import STATES as EXCHANGE_STATES
 from patrol.queries.words import shown
 from patrol.rules import hands as law
 from patrol.rules import points as point_law
@@ -134,7 +133,7 @@ def exchanges_of(work: Work) -> list[dict[str, Any]]:
              .outerjoin(m.Person, m.Person.id == m.PointAccount.person_id)
              .order_by(m.Exchange.state != "waiting", m.Exchange.id.desc()).limit(100))  # fmt: skip
     return [{"number": row.number, "good": good, "count": row.count, "who": who or "", "state": row.state,
-             "state_zh": EXCHANGE_STATES[row.state], "at": shown(row.at), "account": row.account_id}
+             "state_zh": point_law.EXCHANGE_STATES[row.state], "at": shown(row.at), "account": row.account_id}
             for row, good, who in work.session.execute(query)]  # fmt: skip
 
 

@@ -5,23 +5,23 @@ Nobody's answer holds a payee; an officer's holds no issue number, place or word
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import select
 
 from patrol import models as m
-from patrol.actions import merits, tips
 from patrol.queries.words import shown
 from patrol.rules import rewards as law
 from patrol.rules.problems import PROBLEMS
-from patrol.rules.rights import view_of
+from patrol.rules.rights import REPORTERS, view_of
 from patrol.station import Work
 
+_DEGREE_M = 111_320.0
 
-def of_code(work: Work, code: str) -> dict[str, Any]:
+
+def of_code(work: Work, row: m.Reward | None, facts: law.Facts) -> dict[str, Any]:
     """What the holder of a code may know of its reward: where it stands, or what it lacks, and the dates."""
-    sighting = tips.find(work, code)
-    row = work.session.scalar(select(m.Reward).where(m.Reward.sighting_id == sighting.id))
     if row is not None:
         return {
             "number": row.number, "state": row.state, "state_zh": law.PUBLIC_STATES[row.state],
@@ -30,10 +30,6 @@ def of_code(work: Work, code: str) -> dict[str, Any]:
             "reason": row.reason if row.state == "refused" else "", "paid_at": shown(row.paid_at),
             "may_change_way": row.state in ("applied", "granted"),
         }  # fmt: skip
-    issue = work.session.get(m.Issue, sighting.issue_id) if sighting.issue_id is not None else None
-    while issue is not None and issue.state == "merged" and issue.parent_id is not None:
-        issue = work.session.get(m.Issue, issue.parent_id)
-    facts = merits.facts_of(work, sighting, issue)
     lacks = law.unmet(facts)
     answer: dict[str, Any] = {"state": "none", "lacks": [{"code": one.code, "zh": one.refusal} for one in lacks]}
     if facts.state == "closed" and facts.ended_at is not None:
@@ -71,7 +67,7 @@ def _row(
         "decider": names.get(row.decider_id or 0, ""), "grade": row.grade,
         "grade_zh": law.GRADES[row.grade].zh if row.grade else "", "amount_yuan": row.amount_yuan, "reason": row.reason,
         "way": row.way, "way_zh": law.WAYS[row.way], "payee_given": row.payee_sealed is not None, "batch": batch,
-        "paid_at": shown(row.paid_at), "flags": [merits.FLAGS[code] for code in merits.flags_of(work, sighting, issue)]
+        "paid_at": shown(row.paid_at), "flags": [law.FLAGS[code] for code in flags_of(work, sighting, issue)]
         if row.state == "applied" else [],
     }  # fmt: skip
     return answer | ({"issue": issue.number} if whole else {})
@@ -97,3 +93,31 @@ def waiting(work: Work) -> int:
 
 def people_of(work: Work) -> dict[int, str]:
     return {row.id: row.name for row in work.session.execute(select(m.Person.id, m.Person.name))}
+
+
+def flags_of(work: Work, sighting: m.Sighting, issue: m.Issue) -> list[str]:
+    """What the officers should look at before they decide; no flag refuses anything."""
+    found = []
+    if _near_clue(work, sighting, issue):
+        found.append("near_clue")
+    told = select(m.Trail.facts).where(m.Trail.issue_id == issue.id, m.Trail.event == "supplemented")
+    if any((facts or {}).get("sighting") == sighting.id for facts in work.session.scalars(told)):
+        found.append("supplemented")
+    if "appealed" in issue.flags:
+        found.append("appealed")
+    return found
+
+
+def _near_clue(work: Work, sighting: m.Sighting, issue: m.Issue) -> bool:
+    if sighting.lon is None or sighting.lat is None:
+        return False
+    reach = law.FLAG_M / _DEGREE_M
+    query = select(m.Sighting.id).where(
+        m.Sighting.kind == sighting.kind, m.Sighting.id != sighting.id, m.Sighting.channel.not_in(REPORTERS),
+        m.Sighting.received_at < sighting.received_at,
+        m.Sighting.received_at >= sighting.received_at - timedelta(hours=law.FLAG_HOURS),
+        m.Sighting.lat.between(sighting.lat - reach, sighting.lat + reach),
+        m.Sighting.lon.between(sighting.lon - 1.2 * reach, sighting.lon + 1.2 * reach),
+        (m.Sighting.issue_id.is_(None)) | (m.Sighting.issue_id != issue.id),
+    )  # fmt: skip
+    return work.session.scalar(query.limit(1)) is not None

@@ -32,6 +32,8 @@ MOVES: dict[str, str] = {
     **{code: row.zh for code, row in EARNINGS.items()}, "manual": "人工调整", "exchange": "兑换", "reversal": "退回",
 }  # fmt: skip
 
+EXCHANGE_STATES: dict[str, str] = {"waiting": "待领取", "handed": "已领取", "back": "已退回"}
+
 MOST_A_DAY = 60  # of all earnings together, one account
 MANUAL_MOST = 500  # moved by hand at once
 EXCHANGES_A_MONTH = 4  # one account

@@ -15,11 +15,15 @@ from urllib.parse import urlencode
 from flask import Flask, Response, g, has_request_context, redirect, request
 
 from patrol.rules import lifecycle
+from patrol.rules.hands import TEAM_KINDS
+from patrol.rules.observing import SERIES
+from patrol.rules.points import EARNINGS
 from patrol.rules.problems import PROBLEMS
+from patrol.rules.rewards import GRADES
 
 LANGS = {"zh-CN": "中文", "en": "English"}
 COOKIE = "patrol_lang"
-PUBLIC = ("/", "/report", "/tips", "/check", "/map")
+PUBLIC = ("/", "/report", "/tips", "/check", "/map", "/volunteer", "/nature")
 CATALOGUE = Path(__file__).parents[2] / "templates" / "locale" / "en.json"
 _YEAR_S = 365 * 86400
 
@@ -31,6 +35,7 @@ def english() -> dict[str, str]:
     words |= {step.zh: step.en for step in lifecycle.STEPS.values()}
     words |= {row.zh: row.en for row in PROBLEMS.values()}
     words |= {row.plain_zh: row.plain_en for row in PROBLEMS.values()}
+    words |= {row.zh: row.en for table in (EARNINGS, SERIES, GRADES, TEAM_KINDS) for row in table.values()}
     return words | cast(dict[str, str], json.loads(CATALOGUE.read_text("utf-8")))
 
 

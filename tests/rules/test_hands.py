@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from patrol.errors import Misconfigured
 from patrol.rules import hands, observing, points, rewards
 from patrol.rules.calendar import Calendar
 from patrol.rules.observing import Seen
+from patrol.settings import Settings
 
 CLOSED = rewards.Facts("closed", ended_at=datetime(2026, 11, 23, 2, 0, tzinfo=UTC))
 
@@ -29,13 +31,14 @@ def test_what_is_whole_lacks_nothing_and_each_lack_is_named() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "general:100", "general:0,large:5,major:9", "general:1,large:2,major:x", "a:1"])
-def test_amounts_are_whole_or_refused(text: str) -> None:
-    with pytest.raises(ValueError):
-        rewards.amounts_of(text)
+def test_amounts_are_whole_or_the_start_is_refused(text: str) -> None:
+    with pytest.raises(Misconfigured):
+        Settings.read({"PATROL_REWARD_AMOUNTS": text})
 
 
-def test_amounts_are_read() -> None:
-    assert rewards.amounts_of(rewards.AMOUNTS) == {"general": 100, "large": 500, "major": 2000}
+def test_amounts_are_read_for_every_grade() -> None:
+    assert rewards.amounts_of(Settings().reward_amounts) == {"general": 100, "large": 500, "major": 2000}
+    assert set(rewards.amounts_of(Settings().reward_amounts)) == set(rewards.GRADES)
 
 
 def test_every_act_leads_from_and_to_states_that_exist() -> None:
