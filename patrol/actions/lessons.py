@@ -6,6 +6,7 @@ A sign-up without a sign-in is so many grown-ups and so many children and a code
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Select, func, select
 
@@ -50,7 +51,7 @@ def sign_up(work: Work, lesson_id: int, adults: int, children: int, client_id: s
     mine = work.actor.person_id
     code = None if mine is not None else identity.receipt_code(work.keys.receipt, f"class:{row.id}:{client_id}")
     digest = identity.receipt_hash(work.keys.pepper, code) if code else None
-    kept = work.session.scalar(_entry_of(row, mine, digest))
+    kept: m.LessonEntry | None = work.session.scalar(_entry_of(row, mine, digest))
     if kept is not None and kept.state == "signed":
         return kept, code
     if row.state != "planned" or row.starts_at <= work.now:
@@ -142,6 +143,6 @@ def taken(work: Work, row: m.Lesson) -> int:
     )
 
 
-def _entry_of(row: m.Lesson, person_id: int | None, digest: str | None) -> Select[tuple[m.LessonEntry]]:
+def _entry_of(row: m.Lesson, person_id: int | None, digest: str | None) -> Select[Any]:
     whose = m.LessonEntry.person_id == person_id if person_id is not None else m.LessonEntry.code_hash == digest
     return select(m.LessonEntry).where(m.LessonEntry.lesson_id == row.id, whose)

@@ -14,7 +14,7 @@ from patrol import models as m
 from patrol.actions import goods, lessons, observing, payout, points, rewards, teams
 from patrol.actions.tips import REPORTER
 from patrol.demo.walk import Walk
-from patrol.demo.week import Story, Times
+from patrol.demo.week import Case, Story, Times, loop
 from patrol.errors import WrongStep
 from patrol.station import ANYONE, Work
 
@@ -31,7 +31,7 @@ SEED = 715
 
 
 def stories(walk: Walk, t: Times) -> list[Story]:
-    return [_before(walk, t), _watch(walk, t), _classes(walk, t), _exchange(walk, t)]
+    return [_before(walk, t), _watch(walk, t), _classes(walk, t), _exchange(walk, t), _tip(walk, t)]
 
 
 def _do(walk: Walk, who: str, deed: Callable[[Work], Any]) -> Any:
@@ -158,6 +158,18 @@ def _exchange(walk: Walk, t: Times) -> Story:
     with walk.station.look() as look:
         towel = look.session.scalars(select(m.Good.id).where(m.Good.name == "毛巾（样例）")).one()
     _do(walk, "volunteer", lambda w: goods.exchange(w, towel, 1, "sample:1"))
+
+
+def _tip(walk: Walk, t: Times) -> Story:
+    """A passer-by's report that was the first of its thing and proved true: it may be rewarded."""
+
+    def told(walk: Walk, case: Case) -> str:
+        position = walk.at(case.chainage_m, case.bank)
+        outcome = walk.says("tip", case.kind, "管口往外流黑水，气味重", photo=True, position=position)
+        assert outcome.issue is not None
+        return outcome.issue.number
+
+    return loop(walk, Case("sewage", 1985, "left", t.day(5, "09:12"), "closed"), seen=told)
 
 
 def reward(walk: Walk) -> None:
