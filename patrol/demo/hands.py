@@ -142,8 +142,8 @@ def _classes(walk: Walk, t: Times) -> Story:
         ("垃圾分一分（样例）", 6, "柳门社区活动室", 30),
     ):
         at = t.day(1, "00:00") + timedelta(days=days.days + in_days, hours=14)
-        _do(walk, "office", lambda w, title=title, at=at, where=where, seats=seats: lessons.plan(
-            w, title, at, at + timedelta(hours=2), where, seats, "带水杯，穿防滑鞋"))  # fmt: skip
+        with walk.station.work(walk.people["office"]) as work:
+            lessons.plan(work, title, at, at + timedelta(hours=2), where, seats, "带水杯，穿防滑鞋")
 
 
 def _exchange(walk: Walk, t: Times) -> Story:
@@ -182,6 +182,9 @@ def reward(walk: Walk) -> None:
         except WrongStep:
             continue  # not closed, or somebody else was first
     for number in asked[:1]:
-        _do(walk, "office", lambda w, n=number: rewards.propose(w, n, 1, "large", "按位置一次找到，当天清完"))
-        _do(walk, "head", lambda w, n=number: rewards.grant(w, n, 2, "large", "同意"))
-        _do(walk, "reward", lambda w, n=number: payout.batch(w, [n]))
+        with walk.station.work(walk.people["office"]) as work:
+            rewards.propose(work, number, 1, "large", "按位置一次找到，当天清完")
+        with walk.station.work(walk.people["head"]) as work:
+            rewards.grant(work, number, 2, "large", "同意")
+        with walk.station.work(walk.people["reward"]) as work:
+            payout.batch(work, [number])

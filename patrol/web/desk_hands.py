@@ -17,7 +17,7 @@ from patrol.queries import series as seen
 from patrol.rules.calendar import SHANGHAI
 from patrol.rules.hands import TEAM_KINDS
 from patrol.station import Work
-from patrol.web import access, answers, desk_fields, parse
+from patrol.web import access, answers, desk_read, parse
 from patrol.web.access import door, station
 from patrol.web.desk_shell import back_to, bp, page, told
 
@@ -81,7 +81,7 @@ def _k(parts: Parts, name: str) -> float | None:
     text = _text(parts, name)
     if not text:
         return None
-    match = desk_fields.K_MARK.fullmatch(text)
+    match = desk_read.K_MARK.fullmatch(text)
     if match is None:
         raise BadInput(Fault(f"/{name}", "chainage", "桩号要写成 K1+240 这样。"))
     return float(match[3]) if match[3] else int(match[1]) * 1000 + float(match[2])
