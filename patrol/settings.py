@@ -53,6 +53,7 @@ class Settings:
     reports_hourly: int = _knob(10, "同一来源每小时最多几条免登录举报，多出的先留待人工", check="positive")
     log_tips: bool = _knob(False, "举报页的访问地址也记日志（法规要求时才开，举报页会写明）")
     free_disk_mb: int = _knob(500, "磁盘剩余低于此数不再收新件", check="positive")
+    reward_amounts: str = _knob("general:100,large:500,major:2000", "有奖举报各等级的金额（元）")
     session_hours: int = _knob(12, "登录多久后要重登（小时）", check="positive")
     sse_streams: int = _knob(32, "同时最多几路实时推送页面", check="positive")
     dji_broker: str = _knob("", "大疆上云 API 的 MQTT 服务器 mqtt:// 或 mqtts://；空着不接", secret=True)
@@ -166,4 +167,9 @@ def _parse(name: str, text: str, default: Any) -> Any:
                     raise ValueError
             except ValueError:
                 raise ValueError("要写成 种类:把握，如 sewage:0.9，把握在 0 到 1 之间。") from None
+    if name == "reward_amounts":
+        pairs = dict(item.strip().partition(":")[::2] for item in text.split(","))
+        whole = all(yuan.isascii() and yuan.isdigit() and 0 < int(yuan) <= 500_000 for yuan in pairs.values())
+        if not whole or set(pairs) != {item.partition(":")[0] for item in default.split(",")}:
+            raise ValueError(f"要写成 {default}，金额是 1 到 500000 的整数（元）。")
     return Path(text) if isinstance(default, Path) else text

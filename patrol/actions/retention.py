@@ -6,7 +6,6 @@ stays whole: its chain holds only salted digests of what was said. Must not touc
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 from sqlalchemy import String, and_, cast, delete, exists, func, or_, select
 
 from patrol import models as m
+from patrol.actions import sealing
 from patrol.gateways.envelopes import Sealed
 from patrol.rules.retention import KEEPS
 from patrol.station import SYSTEM, Station, Work
@@ -107,20 +107,14 @@ def _mark(sighting: m.Sighting, what: str) -> None:
     sighting.erased = sorted({*sighting.erased, what})
 
 
-def _shred(work: Work, envelopes: Iterable[str]) -> None:
-    names = list(envelopes)
-    for table in (m.SealShare, m.OpeningShare):
-        work.session.execute(delete(table).where(table.envelope.in_(names)))
-
-
 def _callback(work: Work, row: m.Sighting, _: Counts) -> None:
-    _shred(work, [Sealed(row.callback_sealed or b"", ()).digest])
+    sealing.shred(work, [Sealed(row.callback_sealed or b"", ()).digest])
     row.callback_sealed = None
     _mark(row, "callback")
 
 
 def _identity(work: Work, row: m.Sighting, _: Counts) -> None:
-    _shred(work, [Sealed(row.identity_sealed or b"", ()).digest])
+    sealing.shred(work, [Sealed(row.identity_sealed or b"", ()).digest])
     row.identity_sealed = None
     _mark(row, "identity")
 
@@ -130,7 +124,7 @@ def _original(work: Work, row: m.Sighting, counts: Counts) -> None:
     for photo in work.session.scalars(query):
         counts.photos.append(str(photo.sealed_sha256))
         photo.sealed_sha256 = None
-    _shred(work, counts.photos)
+    sealing.shred(work, counts.photos)
     _mark(row, "original")
 
 

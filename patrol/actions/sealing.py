@@ -172,10 +172,10 @@ def _shares_of(work: Work, key_id: str) -> list[m.SealShare]:
 
 @dataclass(frozen=True)
 class Part:
-    """One envelope of a tip: its name, and whether it holds the identity or an original photo."""
+    """One envelope of a tip: its name, and whether it holds the identity, an original photo or who is to be paid."""
 
     envelope: str
-    what: str  # identity, photo
+    what: str  # identity, payee, photo
 
 
 def parts(work: Work, sighting: m.Sighting) -> list[Part]:
@@ -183,8 +183,20 @@ def parts(work: Work, sighting: m.Sighting) -> list[Part]:
     found = []
     if sighting.identity_sealed is not None:
         found.append(Part(Sealed(sighting.identity_sealed, ()).digest, "identity"))
+    if (payee := _payee(work, sighting)) is not None:
+        found.append(Part(Sealed(payee, ()).digest, "payee"))
     query = select(m.Photo.sealed_sha256).where(m.Photo.sighting_id == sighting.id, m.Photo.sealed_sha256.is_not(None))
     return found + [Part(str(sha256), "photo") for sha256 in work.session.scalars(query.order_by(m.Photo.id))]
+
+
+def _payee(work: Work, sighting: m.Sighting) -> bytes | None:
+    return work.session.scalar(select(m.Reward.payee_sealed).where(m.Reward.sighting_id == sighting.id))
+
+
+def shred(work: Work, envelopes: Sequence[str]) -> None:
+    """Let nobody open these envelopes again: the shares of their keys go."""
+    for table in (m.SealShare, m.OpeningShare):
+        work.session.execute(delete(table).where(table.envelope.in_(envelopes)))
 
 
 def find_tip(work: Work, ref: str) -> m.Sighting:
@@ -269,7 +281,9 @@ def body_of(work: Work, ref: str, envelope: str) -> bytes:
     part = next((part for part in parts(work, sighting) if part.envelope == envelope), None)
     if part is None:
         raise Missing("没有这份密封件。")
-    return sighting.identity_sealed or b"" if part.what == "identity" else work.photos.get(envelope)
+    if part.what == "photo":
+        return work.photos.get(envelope)
+    return (sighting.identity_sealed if part.what == "identity" else _payee(work, sighting)) or b""
 
 
 def open_callback(work: Work, ref: str, own_id: str, reason: str) -> tuple[bytes, bytes]:

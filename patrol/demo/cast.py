@@ -44,8 +44,8 @@ CAST: dict[str, Part] = {
         Part("sanitation", "何净（样例）", "unit", "/phone", "sanitation"),
         Part("construction", "石砚（样例）", "unit", "/phone", "construction"),
         Part("agriculture", "田野（样例）", "unit", "/phone", "agriculture"),
-        Part("volunteer", "杨树（样例）", "volunteer", "/phone"),
-        Part("reward", "余朗（样例）", "reward", "/keys"),
+        Part("volunteer", "杨树（样例）", "volunteer", "/volunteer"),
+        Part("reward", "余朗（样例）", "reward", "/desk/rewards"),
         Part("admin", "管理员（样例）", "admin", "/map"),
     )
 }

@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 
 from patrol import models as m
 from patrol.actions import calendar_store, delivery, followup, slips
-from patrol.demo import cast, clues, sky, twists, week
+from patrol.demo import cast, clues, hands, sky, twists, week
 from patrol.demo.walk import SetClock, Walk
 from patrol.errors import Misconfigured
 from patrol.settings import Settings
@@ -69,10 +69,11 @@ def _tell(station: Station, clock: SetClock, on_each: Callable[[], None]) -> lis
         times = week.Times.before(now, look.calendar)
     clock.at = times.start
     walk = Walk(station, clock, cast.actors(station), on_each=on_each)
-    told = (week.key_issues, twists.stories, clues.stories, sky.stories)
+    told = (week.key_issues, twists.stories, clues.stories, sky.stories, hands.stories)
     stories = [story for each in told for story in each(walk, times)]
     week.tell(walk, stories)
     walk.until(now)
+    hands.reward(walk)
     followup.anchor(station)
     _print(station, on_each)
     return walk.receipts

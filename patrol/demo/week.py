@@ -88,15 +88,17 @@ def see(walk: Walk, case: Case) -> str:
     return outcome.issue.number
 
 
-def loop(walk: Walk, case: Case, then: Callable[[str], Story] | None = None) -> Story:
-    """The closed loop, as far as the case goes; `then` goes on from there."""
+def loop(
+    walk: Walk, case: Case, then: Callable[[str], Story] | None = None, seen: Callable[[Walk, Case], str] = see
+) -> Story:
+    """The closed loop, as far as the case goes; `then` goes on from there. `seen`: how it comes in."""
     at, last = case.seen_at, STAGES.index(case.until)
 
     def after(minutes: float) -> datetime:
         return at + timedelta(minutes=minutes * case.pace)
 
     yield at
-    number = see(walk, case)
+    number = seen(walk, case)
     if case.name:
         walk.names[case.name] = number
     if last >= 1:

@@ -57,7 +57,9 @@ _HANGS_ON = {
 def tips(look: Work) -> list[dict[str, Any]]:
     """Tips that hold a sealed identity or an original photo, newest first."""
     photos = select(m.Photo.sighting_id).where(m.Photo.sealed_sha256.is_not(None))
-    query = select(m.Sighting).where(or_(m.Sighting.identity_sealed.is_not(None), m.Sighting.id.in_(photos)))
+    payees = select(m.Reward.sighting_id).where(m.Reward.payee_sealed.is_not(None))
+    held = or_(m.Sighting.identity_sealed.is_not(None), m.Sighting.id.in_(photos), m.Sighting.id.in_(payees))
+    query = select(m.Sighting).where(held)
     rows = look.session.scalars(query.order_by(m.Sighting.id.desc()).limit(MOST)).all()
     return [
         {"tip": row.ref, "kind_zh": PROBLEMS[row.kind].zh, "on": str(shown(row.received_at))[:10], "reward": row.reward,

@@ -44,6 +44,7 @@ CHANNELS: dict[str, str] = {
 }  # fmt: skip
 MACHINE_CHANNELS = frozenset({"drone", "satellite", "sensor"})
 TIP_CHANNELS = frozenset({"tip", "hotline", "volunteer", "api"})  # wait for `check` before `push` starts
+REPORTERS = TIP_CHANNELS | {"petition", "transfer_in"}  # whoever came first of these was the first to report
 MAY_NAME_CHANNEL = frozenset({"operator", "office", "office_head"})
 NAMEABLE_CHANNELS = frozenset({"hotline", "petition", "superior", "transfer_in", "volunteer"})
 
@@ -117,6 +118,7 @@ _FLIERS = _OFFICE | {"drone"}
 _OPENERS = frozenset({"reward"})
 _HOLDERS = _OPENERS | {"operator"}
 _KEYS = _HOLDERS | {"office_head", "inspector"}
+_PAYERS = _OFFICE | {"reward"}
 
 
 @dataclass(frozen=True)
@@ -198,6 +200,22 @@ DOORS: tuple[Door, ...] = (
     Door("POST", "/api/v1/openings/<opening>/open", _OPENERS),
     Door("GET", "/api/v1/openings/<opening>/bodies/<envelope>", _OPENERS),
     Door("POST", "/api/v1/callbacks/<tip>/open", frozenset({"operator"})),
+    Door("POST", "/api/v1/tips/reward", ANYONE),
+    Door("POST", "/api/v1/tips/payee", ANYONE),
+    Door("GET", "/api/v1/rewards", _PAYERS | {"chief", "inspector"}),
+    Door("POST", "/api/v1/rewards/<reward>/<act>", _PAYERS),
+    Door("POST", "/api/v1/payments", frozenset({"reward"})),
+    Door("POST", "/api/v1/payments/claim", frozenset({"reward"})),
+    Door("POST", "/api/v1/payments/<batch>/<act>", frozenset({"reward", "office_head"})),
+    Door("GET", "/api/v1/points", frozenset({"volunteer"})),
+    Door("POST", "/api/v1/points", _OFFICE),
+    Door("GET", "/api/v1/goods", ANYONE),
+    Door("POST", "/api/v1/goods/<good>/exchange", frozenset({"volunteer"})),
+    Door("GET", "/api/v1/classes", ANYONE),
+    Door("POST", "/api/v1/classes/<class_id>/seats", ANYONE),
+    Door("POST", "/api/v1/classes/give-back", ANYONE),
+    Door("GET", "/api/v1/observations", ANYONE),
+    Door("POST", "/api/v1/observations", frozenset({"volunteer"})),
     Door("GET", "/api/v1/check", ANYONE),
     Door("GET", "/api/v1/openapi.json", ANYONE),
 )
@@ -255,6 +273,14 @@ PAGES: tuple[Door, ...] = (
     Door("GET", "/desk/figures.csv", _DESK),
     Door("GET", "/desk/people", _DESK),
     Door("POST", "/desk/people/delegate", frozenset({"office_head", "chief"})),
+    Door("GET", "/desk/rewards", _DESK | {"reward"}),
+    Door("POST", "/desk/rewards/<deed>", _PAYERS),
+    Door("GET", "/desk/hands", _DESK),
+    Door("POST", "/desk/hands/<deed>", _OFFICE),
+    Door("GET", "/volunteer", ANYONE),
+    Door("POST", "/volunteer/seats", ANYONE),
+    Door("POST", "/volunteer/<deed>", frozenset({"volunteer"})),
+    Door("GET", "/nature", ANYONE),
     Door("GET", "/hotline", frozenset({"operator"}) | _OFFICE),
     Door("POST", "/hotline", frozenset({"operator"}) | _OFFICE),
     Door("GET", "/ui", frozenset({"admin"})),
@@ -262,3 +288,11 @@ PAGES: tuple[Door, ...] = (
     Door("GET", "/keys", _KEYS),
     Door("GET", "/callbacks", frozenset({"operator"})),
 )
+AT_DESK = _DESK
+
+
+def may_open(path: str, roles: frozenset[str]) -> bool:
+    """Whether a page is open to these roles: what a menu shows."""
+    return any(
+        row.method == "GET" and row.path == path and (row.who == ANYONE or bool(roles & set(row.who))) for row in PAGES
+    )

@@ -85,7 +85,9 @@ def door(blueprint: Blueprint, method: str, path: str) -> Callable[[View], View]
 def _rule(path: str) -> str:
     # a number no row can have is no address of ours: the database is not asked
     number = f"<int(max={LARGEST_ID}):"
-    return path.replace("<request_id>", f"{number}request_id>").replace("<errand_id>", f"{number}errand_id>")
+    for name in ("request_id", "errand_id", "good", "class_id"):
+        path = path.replace(f"<{name}>", f"{number}{name}>")
+    return path
 
 
 def _knock(row: Door) -> Response | None:

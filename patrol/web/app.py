@@ -14,6 +14,7 @@ from patrol.web import (
     figures,
     flights,
     guard,
+    hands,
     health,
     issues,
     keys,
@@ -22,6 +23,7 @@ from patrol.web import (
     openapi,
     papers,
     reports,
+    rewards,
     tips,
 )
 from patrol.web import assets as files
@@ -53,6 +55,8 @@ def create_app(station: Station) -> Flask:
         papers.bp,
         tips.bp,
         keys.bp,
+        rewards.bp,
+        hands.bp,
         health.bp,
         openapi.bp,
     ):

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, Response, current_app, make_response, redirect, render_template
 
 from patrol.actions import siting
-from patrol.queries import desk, review, sky
+from patrol.queries import desk, review, rewards, sky
 from patrol.queries import issues as rows
 from patrol.rules import lifecycle, rights
 from patrol.rules.calendar import SHANGHAI
@@ -21,7 +21,12 @@ DONE = {
     "withdraw": "申请撤回了", "replay": "再推一次，结果看这里", "handed_over": "记下了：已粘贴。推送时限到确认送达才停",
     "release": "照片放给单位看了", "delegate": "代行定好了", "round": "轮次记下了", "flight": "航次开好了，可以收文件",
     "stopped": "航次取消了，读过的留着", "finish": "文件收齐了，开始识别", "real": "认定属实", "nothing": "已排除，这一处 90 天内不再由机器报",
-    "same": "并为一个疑点了",
+    "same": "并为一个疑点了", "propose": "等级拟好了，等奖励专员定", "grant": "同意奖励了，举报人凭码能看到", "refuse_reward": "不予奖励，理由举报人能看到",
+    "batch": "列入付款了，等另一个人复核", "approve_batch": "复核了，可以发", "cancel_batch": "这批撤回了", "claim": "发放了，记下了",
+    "pay": "转账记下了", "mark": "号码登记了，只存摘要", "team": "队伍记下了", "member": "入队了", "unmember": "退队了",
+    "shift": "值守排好了", "hold": "确认了，积分已记", "drop_shift": "值守取消了", "class": "课排好了", "hold_class": "到课登记了",
+    "drop_class": "课取消了", "good": "商品记下了", "hand": "发出去了", "back": "退回了，积分和库存都还原", "points": "积分调好了",
+    "reverse": "这笔退回了", "spot": "监测点记下了", "drop": "这条去掉了",
 }  # fmt: skip
 # href, icon, word, key after G, count, red (red is for what is late or has failed)
 _RAIL = (
@@ -32,13 +37,14 @@ _RAIL = (
     ("/desk/flights", "ui-drone", "航次", "F", "rounds", True),
     ("/desk/review", "ui-eye", "疑点", "E", "review", False),
     ("/desk/deliveries", "ui-bell", "推送", "T", "deliveries", False),
+    ("/desk/rewards", "ui-gift", "奖励", "W", "rewards", False),
+    ("/desk/hands", "ui-smile", "志愿", "V", "hands", False),
     ("/hotline", "ui-phone", "热线", "H", "", False),
     ("/map", "ui-map", "地图", "M", "", False),
     ("/desk/figures", "ui-chart", "数字", "N", "", False),
     ("/keys", "ui-lock", "钥匙", "", "", False),
     ("/desk/people", "ui-people", "人员", "P", "", False),
 )
-_ONLY = {"/keys": ("office_head", "inspector")}  # what not everybody at the desk may open
 
 
 def page(look: Work, template: str, on: str, status: int = 200, **more: Any) -> Response:
@@ -46,12 +52,7 @@ def page(look: Work, template: str, on: str, status: int = 200, **more: Any) -> 
     context = {
         "rail": rail(look, on),
         "me": me(look),
-        "alarms": {
-            **desk.banners(look),
-            "office": look.actor.has("office", "office_head"),
-            "fishing": sky.unanswered(look),
-            "rounds": sky.rounds_due(look),
-        },
+        "alarms": _alarms(look) if look.actor.has(*rights.AT_DESK) else {},
         "now_words": look.now.astimezone(SHANGHAI).strftime("%m月%d日 %H:%M"),
         **more,
     }
@@ -59,16 +60,27 @@ def page(look: Work, template: str, on: str, status: int = 200, **more: Any) -> 
     return make_response(render_template(f"pages/{path}.html", **context), status)
 
 
+def _alarms(look: Work) -> dict[str, Any]:
+    return {
+        **desk.banners(look),
+        "office": look.actor.has("office", "office_head"),
+        "fishing": sky.unanswered(look),
+        "rounds": sky.rounds_due(look),
+    }
+
+
 def rail(look: Work, on: str) -> list[dict[str, Any]]:
-    """The rail of every desk page; what this app does not serve is left out."""
-    counts = desk.counts(look) | {"rounds": len(sky.rounds_due(look)), "review": review.count(look)}
+    """The rail of every desk page; what this app does not serve, or not to this person, is left out."""
+    counts: dict[str, int] = {"rewards": rewards.waiting(look)}
+    if look.actor.has(*rights.AT_DESK):
+        counts |= desk.counts(look) | {"rounds": len(sky.rounds_due(look)), "review": review.count(look)}
     served = {rule.rule for rule in current_app.url_map.iter_rules()}
     return [
         {"href": href, "symbol": symbol, "zh": zh, "go": key, "count": counts.get(count) or None,
-         "late": late or (href == "/desk/deliveries" and counts["stuck"] > 0),
+         "late": late or (href == "/desk/deliveries" and counts.get("stuck", 0) > 0),
          "on": href == on, "last": href == "/desk/people"}
         for href, symbol, zh, key, count, late in _RAIL
-        if href.split("?")[0] in served and (href not in _ONLY or look.actor.has(*_ONLY[href]))
+        if href.split("?")[0] in served and rights.may_open(href.split("?")[0], look.actor.roles)
     ]  # fmt: skip
 
 

@@ -21,11 +21,15 @@ from jinja2 import pass_context
 from markupsafe import Markup, escape
 
 from patrol.rules import lifecycle
+from patrol.rules.hands import TEAM_KINDS
+from patrol.rules.observing import SERIES
+from patrol.rules.points import EARNINGS
 from patrol.rules.problems import PROBLEMS
+from patrol.rules.rewards import GRADES
 
 LANGS = {"zh-CN": "中文", "en": "English"}
 COOKIE = "patrol_lang"
-PUBLIC = ("/", "/report", "/tips", "/check", "/map")
+PUBLIC = ("/", "/report", "/tips", "/check", "/map", "/volunteer", "/nature")
 CATALOGUE = Path(__file__).parents[2] / "templates" / "locale" / "en.json"
 COMPOSED = CATALOGUE.with_name("en-composed.json")
 KEPT = frozenset({"左岸", "右岸", "号排口"})
@@ -45,6 +49,7 @@ def english() -> dict[str, str]:
     words |= {step.zh: step.en for step in lifecycle.STEPS.values()}
     words |= {row.zh: row.en for row in PROBLEMS.values()}
     words |= {row.plain_zh: row.plain_en for row in PROBLEMS.values()}
+    words |= {row.zh: row.en for table in (EARNINGS, SERIES, GRADES, TEAM_KINDS) for row in table.values()}
     return words | cast(dict[str, str], json.loads(CATALOGUE.read_text("utf-8")))
 
 

@@ -9,9 +9,10 @@ from typing import Any
 from flask import Blueprint, Response, jsonify
 
 from patrol.rules import forms, lifecycle
+from patrol.rules.observing import SERIES
 from patrol.rules.problems import PROBLEMS
 from patrol.rules.rights import ANYONE, DOORS, ROLES, Door
-from patrol.web import fields, flights, keys, live, tip_fields
+from patrol.web import fields, flights, hand_fields, keys, live, tip_fields
 from patrol.web.access import door
 from patrol.web.outline import Outline
 
@@ -141,12 +142,30 @@ SAID: dict[str, Said] = {
     "POST /api/v1/openings/<opening>/open": Said("the second officer's turn", body="OpenIn"),
     "GET /api/v1/openings/<opening>/bodies/<envelope>": Said("a locked body", media="application/octet-stream"),
     "POST /api/v1/callbacks/<tip>/open": Said("one number to ring back", body="CallbackIn"),
+    "POST /api/v1/tips/reward": Said("ask for the reward of a report", body="CodeIn", ok={
+        "201": "the application", "409": "no reward for this report: every lack"}),
+    "POST /api/v1/tips/payee": Said("how the reporter wants it", body="PayeeIn"),
+    "GET /api/v1/rewards": Said("rewards and payments; the issue only for those who see it whole"),
+    "POST /api/v1/rewards/<reward>/<act>": Said("propose, grant, refuse, or note the payment", body="RewardActIn"),
+    "POST /api/v1/payments": Said("put granted rewards together", body="PaymentIn", ok={"201": "waits for a second person"}),
+    "POST /api/v1/payments/claim": Said("pay out against the code", body="ClaimIn"),
+    "POST /api/v1/payments/<batch>/<act>": Said("approve or cancel a payment, as a second person", empty_body=True),
+    "GET /api/v1/points": Said("my points, hours and exchanges"),
+    "POST /api/v1/points": Said("give or take points by hand", body="PointsIn", ok={"201": "moved"}),
+    "GET /api/v1/goods": Said("what points buy"),
+    "POST /api/v1/goods/<good>/exchange": Said(
+        "points for a good", body="ExchangeIn", ok={"201": "reserved", "200": "the same id again", "409": "not enough"}),
+    "GET /api/v1/classes": Said("classes to come"),
+    "POST /api/v1/classes/<class_id>/seats": Said("seats by head count", body="SeatsIn", ok={"201": "seats, and the code"}),
+    "POST /api/v1/classes/give-back": Said("give seats back", body="CodeIn"),
+    "GET /api/v1/observations": Said("what teams saw, by months", {"series": {"enum": list(SERIES)}, "spot": _TEXT}),
+    "POST /api/v1/observations": Said("one value at one spot", body="ObservationIn", ok={"201": "kept"}),
     "GET /api/v1/check": Said("is this slip genuine", {"slip": _TEXT, "code": _TEXT}, ("slip", "code")),
     "GET /api/v1/openapi.json": Said("this document"),
 }  # fmt: skip
 _MODELS = (fields.ReportIn, fields.DetectionsIn, fields.DetectionIn, fields.PositionIn, Outline, tip_fields.CodeIn,
            tip_fields.SupplementIn, tip_fields.ReopenIn, tip_fields.AppealIn, tip_fields.RatingIn, *flights.MODELS, *live.MODELS,
-           *keys.MODELS)  # fmt: skip
+           *keys.MODELS, *hand_fields.MODELS)  # fmt: skip
 
 
 def document() -> Json:
@@ -244,7 +263,7 @@ def _operation(row: Door, name: str, said: Said, skip: str = "") -> Json:
 
 
 def _in_path(part: str) -> Json:
-    if part == "request_id":
+    if part in ("request_id", "good", "class_id"):
         return {"type": "integer", "minimum": 1, "maximum": 2**31 - 1}
     return {"type": "string", "enum": sorted(tip_fields.LAYERS)} if part == "layer" else _TEXT
 

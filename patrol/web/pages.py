@@ -10,6 +10,8 @@ from patrol.queries.words import shown
 from patrol.station import Station
 from patrol.web import (
     desk_figures,
+    desk_hands,
+    desk_rewards,
     desk_shell,
     desk_take,
     desk_work,
@@ -17,11 +19,13 @@ from patrol.web import (
     hotline,
     language,
     mapdoor,
+    nature,
     phone,
     public,
     signin,
     sky_pages,
     sky_review,
+    volunteer,
 )
 
 
@@ -34,8 +38,8 @@ def install_pages(app: Flask, station: Station) -> None:
                 "path": request.path}  # fmt: skip
 
     app.register_blueprint(phone.bp)
-    for doors in (desk_figures, desk_take, desk_work, sky_pages, sky_review):
+    for doors in (desk_figures, desk_take, desk_work, desk_hands, desk_rewards, sky_pages, sky_review):
         assert doors.__name__  # one blueprint, its doors in several files: importing them registers their routes
     app.register_blueprint(desk_shell.bp)
-    for bp in (public.bp, signin.bp, hotline.bp, mapdoor.bp, gallery.bp):
+    for bp in (public.bp, signin.bp, hotline.bp, mapdoor.bp, gallery.bp, volunteer.bp, nature.bp):
         app.register_blueprint(bp)

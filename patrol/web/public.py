@@ -20,7 +20,20 @@ from patrol.gateways import identity, posters
 from patrol.queries import tips
 from patrol.rules.problems import PROBLEMS
 from patrol.station import ANYONE, Station
-from patrol.web import access, alike, answers, fields, language, limits, papers, parse, phone_view, reports, spoken
+from patrol.web import (
+    access,
+    alike,
+    answers,
+    fields,
+    language,
+    limits,
+    papers,
+    parse,
+    phone_view,
+    reports,
+    spoken,
+    tip_reward,
+)
 from patrol.web.access import door, station
 from patrol.web.multipart import FilePart
 from patrol.web.tips import TRIES_A_MINUTE
@@ -204,11 +217,12 @@ def post_tips() -> Response:
         done, fault = _deed(code, sent)
         with station().look() as look:
             told = tips.status(look, code)
+            reward = tip_reward.card(look, code, told["state"])
     except Missing as error:
         return make_response(_tips(fault=language.gettext(error.sentence), code=code), 404)
     page = _tips(
         told=told, code=identity.normalise_code(code), mark=ICONS.get(told["state"], told["state"]), done=done,
-        fault=fault, steps=_steps(told), rated=told["state"] in RATED, sent=sent,
+        fault=fault, steps=_steps(told), rated=told["state"] in RATED, sent=sent, reward=reward,
     )  # fmt: skip
     return make_response(page, 422 if fault else 200)
 
@@ -236,6 +250,8 @@ def _deed(code: str, sent: dict[str, Any]) -> tuple[str, str]:
     deed, words = str(sent.get("deed") or ""), str(sent.get("words") or "").strip()
     if not deed:
         return "", ""
+    if deed in tip_reward.DEEDS:
+        return tip_reward.deed(code, sent)
     if deed != "rate" and not words:
         return "", "还没写：说两句。"
     try:

@@ -179,6 +179,17 @@ PROBES: dict[str, Probe] = {
     "POST /api/v1/tips/supplement": Probe(404, {"json": {**CODE, "words": "x"}}),
     "POST /api/v1/tips/reopen": Probe(404, {"json": {**CODE, "reason": "x"}}),
     "POST /api/v1/tips/appeal": Probe(404, {"json": {**CODE, "against": "late", "words": "x"}}),
+    "POST /api/v1/tips/reward": Probe(404, {"json": CODE}),
+    "POST /api/v1/tips/payee": Probe(404, {"json": {**CODE, "way": "counter"}}),
+    "POST /api/v1/rewards/<reward>/<act>": Probe(404, {"json": {}}),
+    "POST /api/v1/payments": Probe(422, {"json": {}}),
+    "POST /api/v1/payments/claim": Probe(404, {"json": CODE}),
+    "POST /api/v1/payments/<batch>/<act>": Probe(404, {"json": {}}),
+    "POST /api/v1/points": Probe(422, {"json": {}}),
+    "POST /api/v1/goods/<good>/exchange": Probe(422, {"json": {}}),
+    "POST /api/v1/classes/<class_id>/seats": Probe(422, {"json": {}}),
+    "POST /api/v1/classes/give-back": Probe(404, {"json": CODE}),
+    "POST /api/v1/observations": Probe(422, {"json": {}}),
     "POST /api/v1/tips/rating": Probe(404, {"json": {**CODE, "stars": 3, "solved": True}}),
 }
 
@@ -186,7 +197,8 @@ PROBES: dict[str, Probe] = {
 def path_of(row: Door, thing: Thing) -> str:
     parts = {"issue": thing.issue, "photo": thing.photo, "number": thing.slip, "request_id": str(thing.request),
              "clue": thing.clue, "step": "press", "layer": "water", "flight": NO_UUID, "upload": NO_UUID,
-             "frame": NO_UUID, "thing": NO_UUID, "episode": NO_UUID, "effect": NO_UUID, "side": "before", "key": "0" * 16, "tip": NO_UUID, "opening": NO_UUID, "envelope": "0" * 64}  # fmt: skip
+             "frame": NO_UUID, "thing": NO_UUID, "episode": NO_UUID, "effect": NO_UUID, "side": "before", "key": "0" * 16, "tip": NO_UUID, "opening": NO_UUID, "envelope": "0" * 64,
+             "reward": "JL-2026-9999", "act": "nothing", "batch": "FF-2026-9999", "good": "999999", "class_id": "999999"}  # fmt: skip
     return re.sub(r"<(\w+)>", lambda part: parts[part[1]], row.path)
 
 
