@@ -167,7 +167,7 @@ def mark_zone(spans: Spans, y: int, x0: int, x1: int, out: Any) -> tuple[int, bo
 @compiled
 def _count(zone: Any, bits: Any) -> Any:
     """Pixels of a stretch whose code has one of the bits."""
-    total = 0
+    total: Any = 0
     for start in range(0, zone.size, 128):  # short sums in bytes, which processors add many at a time
         part = zone[start : start + 128]
         block = np.uint8(0)

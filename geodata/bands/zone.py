@@ -138,8 +138,8 @@ def _crossings(edges: Any, height_px: Any, rows: Any, xs: Any) -> int:
         if y0 > y1:
             x0, y0, x1, y1 = x1, y1, x0, y0
         # Half-open: a line through a vertex meets exactly one of its two edges, or both or none at a tip.
-        first = max(np.int64(np.ceil(max(y0, -1.0) - 0.5)), 0)
-        last = min(np.int64(np.ceil(min(y1, height_px + 1.0) - 0.5)), height_px)
+        first: Any = max(np.int64(np.ceil(max(y0, -1.0) - 0.5)), 0)
+        last: Any = min(np.int64(np.ceil(min(y1, height_px + 1.0) - 0.5)), height_px)
         for y in range(first, last):
             if rows.size:
                 rows[count] = y
