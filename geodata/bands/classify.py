@@ -173,7 +173,7 @@ def _count(zone: Any, bits: Any) -> Any:
         block = np.uint8(0)
         for i in range(part.size):
             block += np.uint8((part[i] & bits) != 0)
-        total += block
+        total += np.int64(block)
     return total
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import select
 from patrol import models as m
 from patrol.actions import merits, people, sealing, tips
 from patrol.errors import BadInput, Fault, Missing, Refused, Stale, WrongStep
+from patrol.gateways import identity
 from patrol.gateways.envelopes import Sealed
 from patrol.rules import rewards as law
 from patrol.rules.calendar import SHANGHAI

@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Response, request
 
-from patrol.actions import payout, rewards
+from patrol.actions import payout, rewards, sealing
 from patrol.errors import BadInput, Missing, PatrolError
 from patrol.queries import rewards as rows
 from patrol.rules import rewards as law
