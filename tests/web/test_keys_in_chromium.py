@@ -28,7 +28,7 @@ from tests.walk import Town, picture
 from tests.web.api_town import form
 from tests.web.deskroom import Desk
 
-PASSPHRASE = "清澈的太湖港，二零二六年冬天"
+PASSPHRASE = "清澈的太湖港 二零二六年冬天"
 PHONE, NAME = "13987654321", "李守堤"
 
 
