@@ -13,6 +13,7 @@ from patrol.models.people import (
     SignIn,
     Token,
 )
+from patrol.models.phone import Device, Parcel, ParcelPhoto, Walk
 from patrol.models.sighting import FalseSpot, Photo, Sighting
 from patrol.models.sky import (
     Coverage,
@@ -47,6 +48,7 @@ __all__ = [
     "Coverage",
     "Delegation",
     "Detection",
+    "Device",
     "Drone",
     "Duty",
     "Effect",
@@ -58,6 +60,8 @@ __all__ = [
     "Issue",
     "Media",
     "Moment",
+    "Parcel",
+    "ParcelPhoto",
     "Person",
     "Photo",
     "Request",
@@ -71,6 +75,7 @@ __all__ = [
     "Trail",
     "Unflyable",
     "Upload",
+    "Walk",
     "Watch",
     "canonical",
 ]

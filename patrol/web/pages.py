@@ -16,6 +16,8 @@ from patrol.web import (
     language,
     mapdoor,
     phone,
+    phone_app,
+    phone_outbox,
     public,
     signin,
     sky_pages,
@@ -31,7 +33,8 @@ def install_pages(app: Flask, station: Station) -> None:
         return {"now": shown(station.now()), "lang": language.language(), "tip_phone": station.place.hotline, "place": station.place,
                 "path": request.path}  # fmt: skip
 
-    app.register_blueprint(phone.bp)
+    for bp in (phone.bp, phone_app.bp, phone_outbox.bp):
+        app.register_blueprint(bp)
     for doors in (desk_take, desk_work, sky_pages, sky_review):
         assert doors.__name__  # one blueprint, its doors in several files: importing them registers their routes
     app.register_blueprint(desk_shell.bp)
