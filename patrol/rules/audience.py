@@ -97,6 +97,7 @@ QUIET: frozenset[str] = frozenset(
         "round_opened", "round_moved", "round_reckoned", "flight_opened", "flight_received", "flight_cancelled",
         "frame_parked", "thing_told", "thing_dismissed", "thing_merged", "unflyable_noted",
         "episode_acknowledged", "effect_reckoned", "drone_known", "media_lost",
+        "walked", "device_bound", "device_revoked",
     }
 )  # fmt: skip
 # events whose subject is no issue: a clue, a flight, a thing, a round, or the house itself
@@ -108,6 +109,6 @@ ELSEWHERE: frozenset[str] = frozenset(
         "round_opened", "round_moved", "round_reckoned", "flight_opened", "flight_received", "flight_read",
         "flight_cancelled", "flight_settled", "frame_received", "live_frame", "frame_parked", "thing_told",
         "thing_dismissed", "thing_merged", "unflyable_noted", "episode_acknowledged", "effect_due", "effect_reckoned",
-        "drone_known", "media_lost",
+        "drone_known", "media_lost", "walked", "device_bound", "device_revoked",
     }
 )  # fmt: skip

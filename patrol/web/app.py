@@ -8,7 +8,21 @@ from flask import Flask, send_from_directory
 from flask.wrappers import Response
 
 from patrol.station import Station
-from patrol.web import access, aftermath, flights, guard, health, issues, language, live, openapi, papers, reports, tips
+from patrol.web import (
+    access,
+    aftermath,
+    flights,
+    guard,
+    health,
+    issues,
+    language,
+    live,
+    openapi,
+    papers,
+    reports,
+    tips,
+    walks,
+)
 from patrol.web.pages import install_pages
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
@@ -25,7 +39,18 @@ def create_app(station: Station) -> Flask:
     guard.install(app, csrf_key=station.keys.session, hosts=[*names, station.settings.host],
                   session_of=lambda _: access.session_value())  # fmt: skip
     language.install(app)
-    for bp in (reports.bp, flights.bp, live.bp, aftermath.bp, issues.bp, papers.bp, tips.bp, health.bp, openapi.bp):
+    for bp in (
+        reports.bp,
+        flights.bp,
+        live.bp,
+        aftermath.bp,
+        issues.bp,
+        papers.bp,
+        tips.bp,
+        health.bp,
+        openapi.bp,
+        walks.bp,
+    ):
         app.register_blueprint(bp)
 
     @app.get("/assets/<path:name>")

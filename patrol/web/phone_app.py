@@ -13,7 +13,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, render_template
 
 from patrol.actions import handle
-from patrol.queries import issues, tasks
+from patrol.queries import issues, tasks, walks
 from patrol.queries.words import shown
 from patrol.station import Work
 from patrol.web import access, guard, language, phone_view
@@ -25,7 +25,7 @@ SHEETS = ("tokens", "base", "components", "phone", "print")
 SCRIPTS = (
     "compare", "countdown", "forms", "http", "keys", "main", "pieces", "phone", "phone-always", "phone-draft",
     "phone-export", "phone-fix", "phone-form", "phone-kept", "phone-outbox", "phone-queue", "phone-shots",
-    "phone-store", "strip", "theme", "time", "words",
+    "phone-store", "phone-track", "phone-walk", "strip", "theme", "time", "words",
 )  # fmt: skip
 SHELL = (
     *(f"/assets/css/{name}.css" for name in SHEETS), *(f"/assets/js/{name}.js" for name in SCRIPTS),
@@ -92,6 +92,17 @@ def get_outbox() -> str:
         )
 
 
+@door(bp, "GET", "/phone/walk")
+def get_walk() -> str:
+    with station().look(access.actor()) as look:
+        mine = [{"at": phone_view.moment(row.started_at.isoformat()), "metres": round(row.metres), "gaps": len(row.gaps),
+                 "fast": "too_fast" in row.warnings} for row in walks.mine(look)]  # fmt: skip
+        return render_template(
+            "pages/phone/walk.html", tabs=phone_view.tabs("/phone/walk"), who=phone_view.who_words(look), walks=mine,
+            grids=walks.progress(look) if look.actor.has("grid") else [], river=phone_view.river(look),
+        )  # fmt: skip
+
+
 @door(bp, "GET", "/phone/kept")
 def get_kept() -> Response:
     """My tasks with the facts of their issues and slips, and which pages and pictures the phone should have."""
@@ -104,7 +115,7 @@ def get_kept() -> Response:
         return jsonify({
             "person": str(who.person_id or ""), "name": who.name, "at": shown(look.now), "csrf": token,
             "edition": edition(), "tasks": listed,
-            "pages": ["/phone", "/phone/report", "/phone/outbox", "/phone/me"],
+            "pages": ["/phone", "/phone/report", "/phone/outbox", "/phone/walk", "/phone/me"],
         })  # fmt: skip
 
 

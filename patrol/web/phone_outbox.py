@@ -29,6 +29,7 @@ from patrol.web.phone_steps import PAGES
 from patrol.web.phone_take import act, report_body
 
 bp = Blueprint("outbox", __name__)
+Moment = fields.Moment  # the model below has a part called `fields`
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -50,7 +51,7 @@ class ParcelIn(fields.Strict):
     stage: fields.Code | None = None
     fields: dict[str, Annotated[str, Field(max_length=4000)] | Annotated[list[str], Field(max_length=40)]]
     photos: Annotated[list[ExpectedIn], Field(max_length=outbox.MOST_PHOTOS)] = []
-    based_at: fields.Moment | None = None
+    based_at: Moment | None = None
 
 
 class SendIn(fields.Strict):

@@ -31,6 +31,7 @@ from patrol.web.phone_steps import LOOK_FIRST, ORDER, WORTH_SAYING, Page
 TABS = (  # address, icon, words, words of the 长辈版 (None: not there), the count's name
     ("/phone", "ui-list", "任务", "任务", ""),
     ("/phone/report", "ui-camera", "快报", "拍照报", ""),
+    ("/phone/walk", "ui-route", "巡河", None, ""),
     ("/phone/outbox", "ui-upload", "待传", None, "outbox"),
     ("/phone/me", "ui-person", "我的", "我的", ""),
 )
