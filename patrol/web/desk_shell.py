@@ -21,7 +21,7 @@ DONE = {
     "withdraw": "申请撤回了", "replay": "再推一次，结果看这里", "handed_over": "记下了：已粘贴。推送时限到确认送达才停",
     "release": "照片放给单位看了", "delegate": "代行定好了", "round": "轮次记下了", "flight": "航次开好了，可以收文件",
     "stopped": "航次取消了，读过的留着", "finish": "文件收齐了，开始识别", "real": "认定属实", "nothing": "已排除，这一处 90 天内不再由机器报",
-    "same": "并为一个疑点了",
+    "same": "并为一个疑点了", "device": "手机停用了，它的登录现在就断",
 }  # fmt: skip
 # href, icon, word, key after G, count, red (red is for what is late or has failed)
 _RAIL = (

@@ -12,6 +12,7 @@ from patrol.web import (
     desk_shell,
     desk_take,
     desk_work,
+    devices,
     hotline,
     language,
     mapdoor,
@@ -38,5 +39,5 @@ def install_pages(app: Flask, station: Station) -> None:
     for doors in (desk_take, desk_work, sky_pages, sky_review):
         assert doors.__name__  # one blueprint, its doors in several files: importing them registers their routes
     app.register_blueprint(desk_shell.bp)
-    for bp in (public.bp, signin.bp, hotline.bp, mapdoor.bp):
+    for bp in (public.bp, signin.bp, devices.bp, hotline.bp, mapdoor.bp):
         app.register_blueprint(bp)

@@ -13,7 +13,7 @@ from typing import Any
 from flask import Blueprint, jsonify, redirect, render_template, request
 
 from patrol import models as m
-from patrol.actions import handle, photos
+from patrol.actions import devices, handle, photos
 from patrol.actions.photos import Claim, Shot
 from patrol.errors import BadInput, Fault, Malformed, Stale, TooMuch, WrongStep
 from patrol.queries import tasks
@@ -268,5 +268,6 @@ def get_me() -> str:
             )
         roles = "、".join(rights.ROLES[role].zh for role in sorted(actor.roles) if role in rights.ROLES)
         return render_template("pages/phone/me.html", tabs=phone_view.tabs("/phone/me"), name=actor.name, roles=roles,
+                               phones=devices.listed(look, actor.person_id) if actor.via == "page" else None,
                                unit=unit.name if unit else None, grids=grids, count=len(tasks.mine(look)),
                                desk=actor.has("office", "office_head", "chief", "inspector"))  # fmt: skip

@@ -23,7 +23,7 @@ bp = Blueprint("app", __name__)
 ASSETS = Path(__file__).parents[2] / "templates" / "assets"
 SHEETS = ("tokens", "base", "components", "phone", "print")
 SCRIPTS = (
-    "compare", "countdown", "forms", "http", "keys", "main", "pieces", "phone", "phone-always", "phone-draft",
+    "compare", "countdown", "forms", "http", "keys", "main", "pieces", "phone", "phone-always", "phone-device", "phone-draft",
     "phone-export", "phone-fix", "phone-form", "phone-kept", "phone-outbox", "phone-queue", "phone-shots",
     "phone-store", "phone-track", "phone-walk", "strip", "theme", "time", "words",
 )  # fmt: skip
