@@ -44,7 +44,7 @@ def _cells(place: Place) -> Mapping[tuple[str, int], str]:
     river = place.river
     if river is None:
         return {}
-    found = {}
+    found: dict[tuple[str, int], str] = {}
     for index in range(int(river.length_m // CELL_M)):
         for bank in BANKS:
             grid = place.grid_of(*river.point_at((index + 0.5) * CELL_M, OFF_BANK_M, bank))

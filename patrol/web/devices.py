@@ -9,6 +9,7 @@ from pydantic import Field
 
 from patrol.actions import devices
 from patrol.errors import NotSignedIn
+from patrol.station import ANYONE
 from patrol.web import access, answers, fields, limits, parse
 from patrol.web.access import COOKIE, door, station
 
@@ -54,7 +55,7 @@ def post_device() -> tuple[Response, int]:
 def post_challenge() -> Response:
     body = fields.read_model(ChallengeIn, parse.json_body(request))
     limits.slow("device", TRIES_A_MINUTE)
-    with station().work(access.ANYONE) as work:
+    with station().work(ANYONE) as work:
         return jsonify({"challenge": devices.challenge(work, body.device)})
 
 
@@ -63,7 +64,7 @@ def post_signin() -> Response:
     body = fields.read_model(DeviceSignInIn, parse.json_body(request))
     limits.slow("device", TRIES_A_MINUTE)
     place = station()
-    with place.work(access.ANYONE) as work:
+    with place.work(ANYONE) as work:
         value = devices.sign_in(work, body.device, body.pin, body.signature)
     if value is None:
         raise NotSignedIn("PIN 不对，或等得太久，请再试一次。", "wrong_pin")
