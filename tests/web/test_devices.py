@@ -12,7 +12,6 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from patrol.station import Station
 from patrol.web import limits
-from patrol.web.app import create_app
 from tests.conftest import SetClock
 from tests.walk import Town
 from tests.web.test_phone import Phone, Street
@@ -32,10 +31,12 @@ class Handset:
         self.answer = phone.client.post("/phone/devices", json={"name": "张三的手机", "key": jwk, "pin": pin},
                                         headers={"X-CSRF-Token": phone.token()})  # fmt: skip
         self.ref = (self.answer.json or {}).get("device", "")
-        self.client = create_app(phone.client.application.extensions["patrol"]).test_client()
+        self.app = phone.client.application
+        self.client = self.app.test_client()
 
     def challenge(self) -> str:
-        return str(self.client.post("/signin/challenge", json={"device": self.ref}).json["challenge"])
+        nobody = self.app.test_client(use_cookies=False)
+        return str(nobody.post("/signin/challenge", json={"device": self.ref}).json["challenge"])
 
     def sign(self, challenge: str) -> str:
         r, s = decode_dss_signature(
@@ -46,6 +47,7 @@ class Handset:
     def sign_in(self, pin: str = "4821", signature: str | None = None) -> Any:
         limits.reset()
         signed = self.sign(self.challenge()) if signature is None else signature
+        self.client = self.app.test_client()  # signed out: a session of its own would ask for its token
         return self.client.post("/signin/device", json={"device": self.ref, "pin": pin, "signature": signed})
 
 
