@@ -198,7 +198,7 @@ async function send() {
   await shots.saving;
   const { photos, fresh: bytes } = await shots.kept();
   const said = asFilled();
-  if (said.what === "report") said.title += " · " + (form.querySelector("input[name=kind]:checked")?.closest("label")?.textContent.trim() ?? "");
+  if (said.what === "report") said.title += "：" + (form.querySelector("input[name=kind]:checked")?.closest("label")?.textContent.trim() ?? "");
   if (said.what === "report") said.place = form.elements.position?.value ?? "";
   const after = await queue.post({ id: form.elements.client_id.value, ...said, photos }, bytes);
   if (after.state === "done") return sent(after.answer);

@@ -90,7 +90,7 @@ async function card(draft) {
     image.src = src;
     image.alt = "";
     made.querySelector(".outbox-thumb").append(image);
-  } else made.querySelector(".outbox-thumb").append(icon("ui-camera"));
+  } else made.querySelector(".outbox-thumb").append(icon(draft.what === "walk" ? "ui-route" : "ui-camera"));
   return made;
 }
 
