@@ -22,6 +22,7 @@ from geodata.errors import GeoError, GeoErrors
 from geodata.layers import LAYERS, Feature, collection, read_geojson, rule_of
 from geodata.river import Bank, OnRiver, River
 from geodata.unit import Unit, fault, read_dispatch, read_toml, read_units
+from geodata.walks import read_plan
 
 BUNDLED = Path(__file__).parent / "places"
 
@@ -87,6 +88,7 @@ class Place:
     units: Mapping[str, Unit]
     dispatch: Mapping[tuple[str, str], str] = field(repr=False)
     features: Mapping[str, tuple[Feature, ...]] = field(repr=False)
+    patrols: Mapping[str, int] = field(default_factory=dict)  # grid -> times a week its banks are to be walked
 
     @classmethod
     def open(cls, folder: str | Path) -> Place:
@@ -228,6 +230,7 @@ def read_place(folder: Path) -> tuple[Place | None, list[GeoError]]:
     grids = {str(item.properties["code"]) for item in features.get("grids", ())}
     units = read_units(papers, faults)
     dispatch = read_dispatch(papers, units, grids, faults)
+    patrols = read_plan(about, grids, faults)
     if faults:
         return None, faults
     water = shapely.union_all([item.shape for item in features["water"]])
@@ -254,6 +257,7 @@ def read_place(folder: Path) -> tuple[Place | None, list[GeoError]]:
         units=MappingProxyType(units),
         dispatch=MappingProxyType(dispatch),
         features=MappingProxyType(features),
+        patrols=MappingProxyType(patrols),
     )
     shapely.prepare([part.polygon for part in place.grids] + [part.polygon for part in place.key_areas])
     return place, []

@@ -31,6 +31,7 @@ from patrol.models.people import (
     SignIn,
     Token,
 )
+from patrol.models.phone import Device, Parcel, ParcelPhoto, Walk
 from patrol.models.secret import Opening, OpeningShare, SealKey, SealShare
 from patrol.models.sighting import FalseSpot, Photo, Sighting
 from patrol.models.sky import (
@@ -66,6 +67,7 @@ __all__ = [
     "Coverage",
     "Delegation",
     "Detection",
+    "Device",
     "Drone",
     "Duty",
     "Effect",
@@ -85,6 +87,8 @@ __all__ = [
     "Observation",
     "Opening",
     "OpeningShare",
+    "Parcel",
+    "ParcelPhoto",
     "PayBatch",
     "Person",
     "Photo",
@@ -110,6 +114,7 @@ __all__ = [
     "Trail",
     "Unflyable",
     "Upload",
+    "Walk",
     "Watch",
     "canonical",
 ]

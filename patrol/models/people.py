@@ -55,6 +55,7 @@ class SignIn(Base):
     __tablename__ = "sign_in"
     digest: Mapped[str] = mapped_column(String(64), primary_key=True)
     account_id: Mapped[int] = mapped_column(ForeignKey("account.id"), index=True)
+    device_id: Mapped[int | None] = mapped_column(ForeignKey("device.id"), index=True)  # the phone it was made from
     made_at: Mapped[datetime]
     ends_at: Mapped[datetime]
 

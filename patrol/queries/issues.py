@@ -210,6 +210,7 @@ def detail(work: Work, issue: m.Issue) -> dict[str, Any]:
         "conditions": {"filing": kind.filing, "closing": kind.closing, "requirement": kind.requirement,
                        "checklist": list(kind.checklist)},
         "slips": slips(work, issue), "photos": photos(work, issue, view), "requests": requests(work, issue, view),
+        "photos_due": photos_due(work, issue),
     }  # fmt: skip
     if view == "full":
         fields |= _full(work, issue)
@@ -239,6 +240,17 @@ def slips(work: Work, issue: m.Issue) -> list[dict[str, Any]]:
             "pdf": f"/api/v1/slips/{slip.number}.pdf", "json": f"/api/v1/slips/{slip.number}.json",
         })  # fmt: skip
     return found
+
+
+def photos_due(work: Work, issue: m.Issue) -> dict[str, int] | None:
+    """How many photos phones have announced for this issue and not yet brought whole; None when nothing is on its way."""
+    rows = work.session.execute(
+        select(m.ParcelPhoto.state, func.count(m.ParcelPhoto.id)).join(m.Parcel, m.Parcel.id == m.ParcelPhoto.parcel_id)
+        .where(m.Parcel.issue_id == issue.id, m.Parcel.state == "open").group_by(m.ParcelPhoto.state)
+    )  # fmt: skip
+    counts = {row[0]: int(row[1]) for row in rows}
+    expected = sum(counts.values())
+    return {"expected": expected, "received": counts.get("whole", 0)} if expected else None
 
 
 def may_see_photo(work: Work, photo: m.Photo, view: rights.View) -> bool:

@@ -104,6 +104,7 @@ QUIET: frozenset[str] = frozenset(
         "exchange_back", "team_set", "member_joined", "member_left", "shift_planned", "shift_signed", "shift_left",
         "shift_held", "shift_cancelled", "class_planned", "class_signed", "class_left", "class_held",
         "class_cancelled", "spot_set", "observed", "observation_dropped",
+        "walked", "device_bound", "device_revoked",
     }
 )  # fmt: skip
 # events whose subject is no issue: a clue, a flight, a thing, a round, or the house itself
@@ -117,11 +118,12 @@ ELSEWHERE: frozenset[str] = frozenset(
         "thing_dismissed", "thing_merged", "unflyable_noted", "episode_acknowledged", "effect_due", "effect_reckoned",
         "drone_known", "media_lost", "key_added", "key_vouched", "key_lost", "identity_asked", "identity_opened",
         "callback_opened", "retention_ran",
-                "reward_applied", "reward_way", "reward_proposed", "reward_granted", "reward_refused", "reward_batched",
+        "reward_applied", "reward_way", "reward_proposed", "reward_granted", "reward_refused", "reward_batched",
         "reward_unbatched", "reward_payable", "reward_paid", "staff_marked", "pay_batch_made",
         "pay_batch_approved", "pay_batch_cancelled", "points_moved", "good_set", "exchanged", "exchange_handed",
         "exchange_back", "team_set", "member_joined", "member_left", "shift_planned", "shift_signed", "shift_left",
         "shift_held", "shift_cancelled", "class_planned", "class_signed", "class_left", "class_held",
         "class_cancelled", "spot_set", "observed", "observation_dropped",
+        "walked", "device_bound", "device_revoked",
     }
 )  # fmt: skip

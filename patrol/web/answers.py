@@ -76,7 +76,9 @@ HTTP_SENTENCES: dict[int, str] = {
 }
 CRASHED = "出错了，写的还在。请稍后再试；还不行，请把错误号告诉我们。"
 
-PUBLISHED_FACTS = frozenset({"step", "state", "version", "issue", "request", "retry_after_s", "needs"})
+PUBLISHED_FACTS = frozenset(
+    {"step", "state", "version", "issue", "request", "retry_after_s", "needs", "offset", "changed"}
+)
 """Facts of an error that a caller may read; all others stay inside."""
 
 

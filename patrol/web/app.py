@@ -25,6 +25,7 @@ from patrol.web import (
     reports,
     rewards,
     tips,
+    walks,
 )
 from patrol.web import assets as files
 from patrol.web.pages import install_pages
@@ -59,6 +60,7 @@ def create_app(station: Station) -> Flask:
         hands.bp,
         health.bp,
         openapi.bp,
+        walks.bp,
     ):
         app.register_blueprint(bp)
 

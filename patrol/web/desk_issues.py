@@ -232,7 +232,9 @@ def _photo_words(detail: dict[str, Any]) -> str:
     def count(*stages: str) -> int:
         return sum(1 for photo in detail["photos"] if photo["stage"] in stages)
 
-    return f"前 {count('before', 'check', 'frame', 'report')}，中 {count('during')}，后 {count('after')}"
+    due = detail.get("photos_due")
+    coming = f"，另有 {due['expected']} 张正在传，收到 {due['received']} 张" if due else ""
+    return f"前 {count('before', 'check', 'frame', 'report')}，中 {count('during')}，后 {count('after')}{coming}"
 
 
 def _slips(detail: dict[str, Any]) -> list[dict[str, Any]]:

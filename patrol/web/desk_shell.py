@@ -27,6 +27,7 @@ DONE = {
     "shift": "值守排好了", "hold": "确认了，积分已记", "drop_shift": "值守取消了", "class": "课排好了", "hold_class": "到课登记了",
     "drop_class": "课取消了", "good": "商品记下了", "hand": "发出去了", "back": "退回了，积分和库存都还原", "points": "积分调好了",
     "reverse": "这笔退回了", "spot": "监测点记下了", "drop": "这条去掉了",
+    "device": "手机停用了，它的登录现在就断",
 }  # fmt: skip
 # href, icon, word, key after G, count, red (red is for what is late or has failed)
 _RAIL = (

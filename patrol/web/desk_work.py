@@ -8,7 +8,7 @@ from typing import Any
 from flask import Response, request
 
 from patrol import models as m
-from patrol.actions import delivery, handle, people, photos
+from patrol.actions import delivery, devices, handle, people, photos
 from patrol.actions.notices import card_of
 from patrol.actions.photos import Claim
 from patrol.errors import BadInput, Fault, Missing, PatrolError
@@ -157,7 +157,7 @@ def draw_people(
         "button": "指定代行", "note": "代行期间可以销号、移送、批申请；自己验收的自己不能销号。",
         "faults": [{"where": f.where.strip("/"), "sentence": f.sentence} for f in faults or []],
     }  # fmt: skip
-    return page(look, "people", "/desk/people", status, people=everyone, delegations=desk.delegations(look),
+    return page(look, "people", "/desk/people", status, people=everyone, phones=devices.listed(look), may_revoke=look.actor.has("office", "office_head"), delegations=desk.delegations(look),
                 form=form if may else None, done=done, crumbs=[{"zh": "人员"}])  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from patrol.rules import forms, lifecycle
 from patrol.rules.observing import SERIES
 from patrol.rules.problems import PROBLEMS
 from patrol.rules.rights import ANYONE, DOORS, ROLES, Door
-from patrol.web import fields, flights, hand_fields, keys, live, tip_fields
+from patrol.web import fields, flights, hand_fields, keys, live, tip_fields, walks
 from patrol.web.access import door
 from patrol.web.outline import Outline
 
@@ -93,6 +93,10 @@ SAID: dict[str, Said] = {
     "POST /api/v1/things/<thing>/merge": Said("it is that thing", body="ThingMerge"),
     "GET /api/v1/episodes": Said("fishing events people were warned of", {"open": {"type": "boolean"}}),
     "POST /api/v1/episodes/<episode>/acknowledge": Said("somebody has taken notice"),
+    "GET /api/v1/patrols": Said("this week's patrols by grid, planned and walked"),
+    "POST /api/v1/patrols": Said(
+        "a finished patrol along the river, as stretches of bank", body="PatrolIn",
+        ok={"201": "kept, or kept before", "409": "the same id with another walk"}),
     "GET /api/v1/suggestions": Said(
         "issues near a place", {"lon": _NUMBER, "lat": _NUMBER, "crs": {"enum": list(forms.CRS)}, "kind": _KINDS,
                                 "accuracy_m": _NUMBER}, ("lon", "lat", "crs", "kind")),
@@ -165,7 +169,7 @@ SAID: dict[str, Said] = {
 }  # fmt: skip
 _MODELS = (fields.ReportIn, fields.DetectionsIn, fields.DetectionIn, fields.PositionIn, Outline, tip_fields.CodeIn,
            tip_fields.SupplementIn, tip_fields.ReopenIn, tip_fields.AppealIn, tip_fields.RatingIn, *flights.MODELS, *live.MODELS,
-           *keys.MODELS, *hand_fields.MODELS)  # fmt: skip
+           *keys.MODELS, *hand_fields.MODELS, *walks.MODELS)  # fmt: skip
 
 
 def document() -> Json:

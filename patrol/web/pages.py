@@ -15,12 +15,15 @@ from patrol.web import (
     desk_shell,
     desk_take,
     desk_work,
+    devices,
     gallery,
     hotline,
     language,
     mapdoor,
     nature,
     phone,
+    phone_app,
+    phone_outbox,
     public,
     signin,
     sky_pages,
@@ -37,9 +40,10 @@ def install_pages(app: Flask, station: Station) -> None:
         return {"now": shown(station.now()), "lang": language.language(), "tip_phone": station.place.hotline, "log_tips": station.settings.log_tips, "place": station.place,
                 "path": request.path}  # fmt: skip
 
-    app.register_blueprint(phone.bp)
+    for bp in (phone.bp, phone_app.bp, phone_outbox.bp):
+        app.register_blueprint(bp)
     for doors in (desk_figures, desk_take, desk_work, desk_hands, desk_rewards, sky_pages, sky_review):
         assert doors.__name__  # one blueprint, its doors in several files: importing them registers their routes
     app.register_blueprint(desk_shell.bp)
-    for bp in (public.bp, signin.bp, hotline.bp, mapdoor.bp, gallery.bp, volunteer.bp, nature.bp):
+    for bp in (public.bp, signin.bp, devices.bp, hotline.bp, mapdoor.bp, gallery.bp, volunteer.bp, nature.bp):
         app.register_blueprint(bp)

@@ -13,7 +13,7 @@ from typing import Any
 from flask import Blueprint, jsonify, redirect, render_template, request
 
 from patrol import models as m
-from patrol.actions import handle, photos
+from patrol.actions import devices, handle, photos
 from patrol.actions.photos import Claim, Shot
 from patrol.errors import BadInput, Fault, Malformed, Stale, TooMuch, WrongStep
 from patrol.queries import tasks
@@ -25,7 +25,8 @@ from patrol.web.access import door, station
 from patrol.web.issues import read_claim
 from patrol.web.multipart import FilePart
 from patrol.web.phone_forms import Asked
-from patrol.web.phone_steps import PAGES, PHOTO_CODES
+from patrol.web.phone_steps import PAGES
+from patrol.web.phone_take import act, report_body
 
 bp = Blueprint("phone", __name__)
 SHOWN_FIRST = 30  # cards before 还有 n 件
@@ -97,31 +98,12 @@ def post_step(issue: str, step: str) -> Any:
             refs = _attach(work, row, stage, shots, claims, faults)
             if refs:
                 body["photos"] = list(dict.fromkeys((*mine, *refs)))
-            answer = _act(work, row, step, body, version, faults)
+            answer = act(work, row, step, body, version, faults)
             if key:
                 repeat.keep(work, key, digest, 200, answer)
     except (BadInput, Stale, WrongStep) as error:
         return _not_done(error, issue, step, stage, sent, shots, claims)
     return _done(issue, step, answer)
-
-
-def _act(
-    work: Work, row: m.Issue, step: str, body: dict[str, Any], version: int | None, faults: list[Fault]
-) -> dict[str, Any]:
-    """Take the step, or name everything that is wrong with it at once."""
-    try:
-        result = handle.act(work, row.number, step, body, version)
-    except BadInput as bad:
-        photo_told = any(fault.where == "photo" for fault in faults)
-        for fault in bad.faults:
-            where = phone_forms.field_of(fault)
-            if fault.where in PHOTO_CODES and photo_told:
-                continue  # a photo that could not be taken is named already
-            if not any(told.where == where for told in faults):
-                faults.append(Fault(where, fault.code, fault.sentence))
-    if faults:
-        raise BadInput(faults)
-    return {"issue": row.number, "step": step, "asked": result.request is not None, "version": result.issue.version}
 
 
 def _key(look: Work, row: m.Issue, step: str, body: dict[str, Any], files: Sequence[FilePart]) -> tuple[str, str]:
@@ -260,7 +242,7 @@ def post_report() -> Any:
     sent, files = _multipart(("claims",))
     sent.pop("claims", None)
     try:
-        raw = _report_body(sent)
+        raw = report_body(sent)
         model = fields.read_model(fields.ReportIn, raw)
         reports.ask_place(model)
         _, answer = reports.take(access.actor(), model, raw, [file.content for file in files])
@@ -272,32 +254,6 @@ def post_report() -> Any:
     if answers.wants_json(request):
         return jsonify(kept)
     return _report_page(Asked(), kept)
-
-
-def _report_body(sent: dict[str, Any]) -> dict[str, Any]:
-    """The report as the one intake door reads it, every gap named at once."""
-    faults: list[Fault] = []
-    raw: dict[str, Any] = {}
-    try:
-        position = phone_forms.read_position(sent, "position", station().place)
-        if position is not None:
-            raw["position"] = position
-    except BadInput as bad:
-        faults += bad.faults
-    if sent.get("read_as") == "gcj02" and raw.get("position", {}).get("crs") == "wgs84":
-        raw["position"] = {**raw["position"], "crs": "gcj02"}
-    if sent.get("read_as") == "wgs84":
-        raw["place_sure"] = True
-    for name in ("words", "place_words", "client_id", "seen_at", "kind"):
-        if str(sent.get(name) or "").strip():
-            raw[name] = sent[name]
-    if raw.get("kind") not in PROBLEMS:
-        faults.append(Fault("kind", "kind", "还没选：是什么。"))
-    if "position" not in raw and "place_words" not in raw and not any(f.where == "position" for f in faults):
-        faults.append(Fault("position", "place", "还没有位置：打开定位，或填桩号、地名。"))
-    if faults:
-        raise BadInput(faults)
-    return raw
 
 
 @door(bp, "GET", "/phone/me")
@@ -313,5 +269,6 @@ def get_me() -> str:
             )
         roles = "、".join(rights.ROLES[role].zh for role in sorted(actor.roles) if role in rights.ROLES)
         return render_template("pages/phone/me.html", tabs=phone_view.tabs("/phone/me"), name=actor.name, roles=roles,
+                               phones=devices.listed(look, actor.person_id) if actor.via == "page" else None,
                                unit=unit.name if unit else None, grids=grids, count=len(tasks.mine(look)),
                                desk=actor.has("office", "office_head", "chief", "inspector"))  # fmt: skip

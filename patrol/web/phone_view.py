@@ -28,10 +28,12 @@ from patrol.web import phone_forms
 from patrol.web.phone_forms import Asked
 from patrol.web.phone_steps import LOOK_FIRST, ORDER, WORTH_SAYING, Page
 
-TABS = (
-    ("/phone", "ui-list", "任务", None),
-    ("/phone/report", "ui-camera", "快报", "拍照报"),
-    ("/phone/me", "ui-person", "我的", None),
+TABS = (  # address, icon, words, words of the 长辈版 (None: not there), the count's name
+    ("/phone", "ui-list", "任务", "任务", ""),
+    ("/phone/report", "ui-camera", "快报", "拍照报", ""),
+    ("/phone/walk", "ui-route", "巡河", None, ""),
+    ("/phone/outbox", "ui-upload", "待传", None, "outbox"),
+    ("/phone/me", "ui-person", "我的", "我的", ""),
 )
 REQUEST_STATES = {"open": "等批", "approved": "批了", "refused": "没批", "withdrawn": "撤回了"}
 SLIPS = {**CARDS, "look_back": "回头看单"}
@@ -39,8 +41,8 @@ THUMB, LARGE = "?size=480", "?size=1600"
 
 
 def tabs(path: str) -> list[dict[str, Any]]:
-    return [{"href": href, "symbol": symbol, "zh": zh, "zh_elder": elder, "on": href == path, "elder": True}
-            for href, symbol, zh, elder in TABS]  # fmt: skip
+    return [{"href": href, "symbol": symbol, "zh": zh, "zh_elder": elder if elder != zh else None, "on": href == path,
+             "elder": elder is not None, "name": name} for href, symbol, zh, elder, name in TABS]  # fmt: skip
 
 
 def who_words(work: Work) -> str:

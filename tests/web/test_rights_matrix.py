@@ -156,6 +156,7 @@ PROBES: dict[str, Probe] = {
     "POST /api/v1/things/<thing>/dismiss": Probe(422, {"json": {"reason": "nonsense"}}),
     "POST /api/v1/things/<thing>/merge": Probe(422, {"json": {}}),
     "POST /api/v1/episodes/<episode>/acknowledge": Probe(404, {}),
+    "POST /api/v1/patrols": Probe(422, {"json": {}}),
     "GET /api/v1/suggestions": Probe(200, {}, "?lon=112.18&lat=30.355&crs=wgs84&kind=sewage"),
     "POST /api/v1/clues/<clue>/confirm": Probe(422, {"json": {"kind": "nonsense"}}),
     "POST /api/v1/clues/<clue>/discard": Probe(422, {"json": {"reason": "nonsense"}}),

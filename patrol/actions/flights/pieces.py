@@ -1,14 +1,10 @@
-"""A large file arrives in pieces: each is on disk before it is acknowledged, and the sender may go on where it stopped.
+"""A large file of a flight arrives in pieces (`patrol.gateways.partfile`).
 
-How much is here is the length of the part file and nothing else, so a killed web process loses at most the piece it
-was taking. When the last byte is here the whole is checked against its digest and becomes a frame, or the frames of
-an archive.
+When the last byte is here the whole is checked against its digest and becomes a frame, or the frames of an archive.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -19,6 +15,7 @@ from patrol.actions.flights.folder import files_in
 from patrol.actions.flights.receive import Arrived, arrive_file, shown_name, take
 from patrol.actions.flights.register import hold, new_ref
 from patrol.errors import BadInput, Fault, Missing, WrongStep
+from patrol.gateways.partfile import PartFile
 from patrol.rules.flights import MOST_FILE_BYTES
 from patrol.station import Actor, Station, Work
 
@@ -57,51 +54,27 @@ def find_upload(work: Work, flight: m.Flight, ref: str) -> m.Upload:
 
 def offset_of(station: Station, upload: m.Upload) -> int:
     """How many bytes of a file are safe here."""
-    if upload.state != "open":
-        return upload.bytes
-    try:
-        return _part(station, upload).stat().st_size
-    except FileNotFoundError:
-        return 0
+    return upload.bytes if upload.state != "open" else _part(station, upload).offset
 
 
 def take_piece(station: Station, upload: m.Upload, offset: int, piece: Iterable[bytes]) -> int:
-    """Append one piece; returns the new offset, on disk. A piece from another offset is refused with the right one."""
-    if upload.state != "open":
-        return upload.bytes
-    part = _part(station, upload)
-    part.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with part.open("ab") as file:
-        at = file.tell()
-        if at != offset:
-            raise WrongStep(f"这里已有 {at} 字节，请从 {at} 接着传。", code="offset", offset=at)
-        for block in piece:
-            if file.tell() + len(block) > upload.bytes:
-                raise BadInput(Fault("/bytes", "too_many_bytes", f"传来的比说好的 {upload.bytes} 字节多，请重新上传。"))
-            file.write(block)
-        file.flush()
-        os.fsync(file.fileno())
-        return file.tell()
+    """Append one piece; returns the new offset, on disk."""
+    return upload.bytes if upload.state != "open" else _part(station, upload).append(offset, piece)
 
 
 def whole(station: Station, actor: Actor, upload: m.Upload) -> list[m.Frame]:
     """The last byte is here: checked, kept, and taken into the flight. A wrong digest starts the file again."""
     part = _part(station, upload)
-    if upload.state == "open" and offset_of(station, upload) < upload.bytes:
-        raise WrongStep("还没有传完。", offset=offset_of(station, upload))
     arrived: list[Arrived] = []
     if upload.state == "open":
-        with part.open("rb") as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() != upload.sha256:
-                part.unlink()
-                raise BadInput(Fault("/sha256", "digest_differs", "收到的内容与校验值不符，请从头再传一遍。"))
-        arrived = _arrived(station, part, upload.name)
+        part.check()
+        arrived = _arrived(station, part.path, upload.name)
     with station.work(actor) as work:
         flight = hold(work, upload.flight_id)
         row = work.session.get_one(m.Upload, upload.id)
         frames = [take(work, flight, file) for file in arrived]
         row.state = "whole"
-    part.unlink(missing_ok=True)
+    part.drop()
     return frames
 
 
@@ -121,5 +94,5 @@ def _arrived(station: Station, part: Path, name: str) -> list[Arrived]:
     return found
 
 
-def _part(station: Station, upload: m.Upload) -> Path:
-    return station.settings.data / "incoming" / upload.ref
+def _part(station: Station, upload: m.Upload) -> PartFile:
+    return PartFile(station.settings.data / "incoming" / upload.ref, upload.bytes, upload.sha256)

@@ -5,13 +5,14 @@ import { say } from "./words.js";
 
 /** What the server refused, or that it could not be reached (status 0). */
 export class Problem extends Error {
-  constructor(status, body) {
+  constructor(status, body, waitS = 0) {
     super(body.detail || body.title || say(status ? "crash" : "no_network"));
     this.status = status;
     this.code = body.code ?? (body.type ?? "").split("/").pop();
     // the server names a field by a JSON pointer; a form knows it by its first step
     this.faults = (body.errors ?? []).map((each) => ({ ...each, where: each.pointer.replace(/^\//, "").split("/")[0] }));
     this.errorId = body.request_id ?? "";
+    this.waitS = waitS; // what Retry-After asks for
     this.body = body;
   }
 }
@@ -46,7 +47,12 @@ export async function call(path, options = {}) {
   }
   const date = answer.headers.get("Date");
   if (date) learn(date);
-  const text = await answer.text();
+  let text;
+  try {
+    text = await answer.text();
+  } catch {
+    throw new Problem(0, {}); // cut on the way
+  }
   let data = null;
   if (text && (answer.headers.get("Content-Type") ?? "").includes("json")) {
     try {
@@ -55,6 +61,6 @@ export async function call(path, options = {}) {
       throw new Problem(answer.status, {}); // a cut answer is a failed one
     }
   }
-  if (!answer.ok) throw new Problem(answer.status, data ?? {});
+  if (!answer.ok) throw new Problem(answer.status, data ?? {}, Number(answer.headers.get("Retry-After")) || 0);
   return whole ? { status: answer.status, headers: answer.headers, data } : data;
 }

@@ -21,6 +21,16 @@ export function keep() {
   }
 }
 
+/** Put kept values {name: value or list} back into the form. */
+export function fill(values) {
+  for (const field of form.elements) {
+    if (!(field.name in values) || ["csrf_token", "client_id", "version"].includes(field.name) || field.type === "file") continue;
+    const value = values[field.name];
+    if (["radio", "checkbox"].includes(field.type)) field.checked = [value].flat().includes(field.value);
+    else field.value = value;
+  }
+}
+
 /** It was sent: nothing to keep. */
 export function drop() {
   try {

@@ -1,8 +1,11 @@
-// The forms of the phone: photos are gathered as they are taken, the position follows the fix, a draft stays in this
-// tab, and a send that fails loses nothing. The server decides; what it refuses is named in the form.
+// The forms of the phone: photos are kept as they are taken, the position follows the fix, and what is submitted goes
+// into the outbox first and to the server from there. The server decides; what it refuses is named in the form.
 import * as draft from "./phone-draft.js";
 import * as fix from "./phone-fix.js";
 import * as readAs from "./read-as.js";
+import * as queue from "./phone-queue.js";
+import * as store from "./phone-store.js";
+import { Shots } from "./phone-shots.js";
 import { said } from "./phone.js";
 import { busy, showFaults } from "./forms.js";
 import { call, Problem } from "./http.js";
@@ -11,47 +14,9 @@ import { icon } from "./words.js";
 
 const MOST_MB = 20;
 const form = document.querySelector("[data-phone-form]");
-const shots = []; // {file, claim, frame}
+const shots = form && new Shots(form, rules);
 let typed = false; // the person wrote the place by hand: the fix no longer overwrites it
 let settled = false;
-
-// ---- photos
-
-function claimNow() {
-  const at = fix.current();
-  const claim = { taken_at: new Date(serverNow()).toISOString() };
-  if (at && at.accuracy_m < fix.POOR_M) claim.position = { lon: at.lon, lat: at.lat, crs: "wgs84", accuracy_m: at.accuracy_m };
-  return claim;
-}
-
-function add(file, claim) {
-  const frame = document.createElement("div");
-  frame.className = "photo";
-  const image = document.createElement("img");
-  image.alt = file.name;
-  image.src = URL.createObjectURL(file);
-  const drop = document.createElement("button");
-  drop.type = "button";
-  drop.className = "drop";
-  drop.append(icon("ui-close"));
-  const shot = { file, claim, frame };
-  drop.addEventListener("click", () => {
-    shots.splice(shots.indexOf(shot), 1);
-    URL.revokeObjectURL(image.src);
-    frame.remove();
-    rules();
-  });
-  frame.append(image, drop);
-  shots.push(shot);
-  form.querySelector("[data-shots] .slot").before(frame);
-}
-
-function onPicked(input) {
-  const camera = input.name === "photo";
-  for (const file of input.files) add(file, camera ? claimNow() : null); // an older picture speaks by its own EXIF
-  input.value = "";
-  rules();
-}
 
 // ---- what is required now
 
@@ -69,7 +34,7 @@ function rules() {
   if (camera) {
     const input = camera.querySelector("[name=photo]");
     input.dataset.need ??= input.dataset.required ?? "";
-    const count = shots.length + Number(camera.dataset.have ?? 0);
+    const count = shots.list.length + Number(camera.dataset.have ?? 0);
     const [when, least] = (camera.dataset.least ?? "=:").split(":");
     const [name, value] = when.split("=");
     const many = name && chosen(name) === value ? Number(least) : 0;
@@ -184,8 +149,8 @@ function filled() {
   const data = new FormData(form);
   data.delete("photo");
   data.delete("gallery");
-  for (const shot of shots) data.append("photo", shot.file, shot.file.name || "photo.jpg");
-  if (shots.length) data.append("claims", JSON.stringify({ photos: shots.map((shot) => shot.claim) }));
+  for (const shot of shots.list) data.append("photo", shot.file, shot.file.name || "photo.jpg");
+  if (shots.list.length) data.append("claims", JSON.stringify({ photos: shots.list.map((shot) => shot.claim) }));
   return data;
 }
 
@@ -203,7 +168,8 @@ async function freshToken() {
   return true;
 }
 
-async function send() {
+/** Straight to the server, where nothing may be kept on the phone (WeChat's browser). */
+async function direct() {
   try {
     return await call(form.getAttribute("action"), { form: filled() });
   } catch (fault) {
@@ -212,20 +178,59 @@ async function send() {
   }
 }
 
-async function onStale() {
-  const page = await fresh();
-  const other = page.querySelector("#" + CSS.escape(form.id));
-  if (!other?.elements.version) return told(fix.word("gone"), { href: location.pathname, zh: fix.word("see") });
-  form.elements.version.value = other.elements.version.value;
-  return told(fix.word("stale", { state: page.querySelector(".bar .pill")?.textContent.trim() ?? "" }));
+/** What the form says, as the outbox keeps it. */
+function asFilled() {
+  const fields = {};
+  for (const field of form.elements) {
+    if (!field.name || ["csrf_token", "client_id", "version", "photo", "gallery"].includes(field.name)) continue;
+    if (["radio", "checkbox"].includes(field.type) && !field.checked) continue;
+    if (field.type === "checkbox" && field.closest("fieldset")) (fields[field.name] ??= []).push(field.value);
+    else fields[field.name] = field.value;
+  }
+  const { what, issue, step, stage, title, place } = form.dataset;
+  const href = location.pathname + location.search;
+  const based = document.documentElement.dataset.now ?? null;
+  return { what, issue, step, stage, title, place, fields, href, version: form.elements.version?.value ?? "", based_at: based };
+}
+
+/** Kept first, sent after: what comes of it now. */
+async function send() {
+  if (!queue.mayKeep()) return sent(await direct());
+  await shots.saving;
+  const { photos, fresh: bytes } = await shots.kept();
+  const said = asFilled();
+  if (said.what === "report") said.title += "：" + (form.querySelector("input[name=kind]:checked")?.closest("label")?.textContent.trim() ?? "");
+  if (said.what === "report") said.place = form.elements.position?.value ?? "";
+  const after = await queue.post({ id: form.elements.client_id.value, ...said, photos }, bytes);
+  if (after.state === "done") return sent(after.answer);
+  if (after.state === "waiting") return saved(after);
+  if (after.state === "signin") return told(fix.word("signin"), { href: "/signin?next=/phone/outbox", zh: fix.word("signin_link"), apart: true });
+  if (after.state === "stale") return onStale(after);
+  readAs.ask(form, after.faults);
+  if (after.faults.length) return showFaults(form, after.faults);
+  return told(after.why);
+}
+
+/** In the outbox: the form has done its part. */
+function saved(after) {
+  draft.drop();
+  const page = document.getElementById("saved").content.cloneNode(true);
+  page.querySelector("[data-why]").textContent = navigator.onLine ? after.why : "";
+  form.replaceWith(page);
+  document.querySelector(".act-foot")?.remove();
+  scrollTo(0, 0);
+}
+
+async function onStale(after) {
+  const changed = (after.changed ?? []).map((line) => [line.who, line.did].filter(Boolean).join(" ")).join("，");
+  if (after.seen && form.elements.version) form.elements.version.value = after.seen;
+  told(fix.word("stale", { state: after.now ?? "" }) + (changed ? " " + changed : ""), { href: location.pathname, zh: fix.word("see"), apart: true });
 }
 
 async function onFault(fault) {
   if (!(fault instanceof Problem)) throw fault;
   if (fault.status === 0) return told(fix.word("offline"));
   if (fault.status === 401) return told(fix.word("signin"), { href: "/signin?next=/phone/me", zh: fix.word("signin_link"), apart: true });
-  if (fault.status === 412) return onStale();
-  if (fault.code === "clash") form.elements.client_id.value = crypto.randomUUID();
   readAs.ask(form, fault.faults);
   if (fault.faults.length) return showFaults(form, fault.faults);
   return told(fault.message);
@@ -251,9 +256,9 @@ function sent(answer) {
 
 async function onSubmit(event) {
   event.preventDefault();
-  const heavy = shots.findIndex((shot) => shot.file.size > MOST_MB * 1024 * 1024);
+  const heavy = shots.list.findIndex((shot) => shot.file.size > MOST_MB * 1024 * 1024);
   if (heavy >= 0) {
-    const m = Math.ceil(shots[heavy].file.size / 1024 / 1024);
+    const m = Math.ceil(shots.list[heavy].file.size / 1024 / 1024);
     showFaults(form, [{ field: form.querySelector("#f-photo"), sentence: fix.word("too_big", { n: heavy + 1, m }) }]);
     return;
   }
@@ -262,11 +267,11 @@ async function onSubmit(event) {
   told("");
   showFaults(form, []);
   const button = event.submitter ?? document.querySelector(`[form="${CSS.escape(form.id)}"]`);
-  button.dataset.busy = shots.length ? fix.word("sending_n", { n: shots.length }) : fix.word("sending");
+  button.dataset.busy = shots.list.length ? fix.word("sending_n", { n: shots.list.length }) : fix.word("sending");
   const ready = busy(button);
   draft.keep();
   try {
-    sent(await send());
+    await send();
   } catch (fault) {
     await onFault(fault);
   } finally {
@@ -274,13 +279,34 @@ async function onSubmit(event) {
   }
 }
 
+/** A draft the outbox sent back, or one that was being written when the page went away. */
+async function takeUp() {
+  const wanted = new URLSearchParams(location.hash.slice(1)).get("draft");
+  const here = location.pathname + location.search;
+  const all = await store.drafts();
+  const found = wanted ? all.find((one) => one.id === wanted) : all.findLast((one) => one.state === "writing" && one.href === here && one.owner === queue.owner());
+  if (!found) return false;
+  form.elements.client_id.value = found.id;
+  draft.fill(found.fields ?? {});
+  for (const one of found.photos) {
+    const kept = await store.photo(found.id, one.sha256);
+    if (kept) shots.add(new File([kept.buffer], one.name ?? "photo.jpg", { type: kept.type }), one.claim, one);
+  }
+  if (found.faults?.length) showFaults(form, found.faults);
+  return true;
+}
+
 if (form) {
-  for (const input of form.querySelectorAll("[data-camera] input[type=file]")) input.addEventListener("change", () => onPicked(input));
+  if (!form.querySelector("[data-faults]")) form.elements.client_id.value = store.uuid(); // a page from the phone has an old one
+  for (const input of form.querySelectorAll("[data-camera] input[type=file]")) input.addEventListener("change", () => shots.picked(input));
   form.addEventListener("input", rules);
   form.addEventListener("change", rules);
   form.addEventListener("submit", onSubmit);
-  if (draft.restore(form)) told(fix.word("kept"));
+  const filledIn = draft.restore(form);
   rules();
   watchMissing();
   followFix();
+  shots.writing = () => ({ ...asFilled(), id: form.elements.client_id.value, owner: queue.owner(), state: "writing" });
+  if (queue.mayKeep() && (await takeUp())) rules();
+  else if (filledIn) told(fix.word("kept"));
 }

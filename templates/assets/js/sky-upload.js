@@ -2,6 +2,7 @@
 // server says it stands. Nothing is remembered here: after a reload the same files are picked again, and what the
 // server has is passed over.
 import { call, Problem } from "./http.js";
+import { sendPieces } from "./pieces.js";
 import { say, speak } from "./words.js";
 
 const box = document.querySelector("[data-upload]");
@@ -72,25 +73,18 @@ async function sendWhole(one) {
   await stubborn(one, () => call(flight + "/files", { form }));
 }
 
-async function sendPieces(one, sha256) {
+async function inPieces(one, sha256) {
   const opened = await stubborn(one, () => call(flight + "/uploads", { json: { name: one.file.name, bytes: one.file.size, sha256 } }));
-  const address = flight + "/uploads/" + opened.upload;
-  let offset = opened.offset;
-  while (opened.state === "open" && offset < one.file.size) {
-    progress(one, offset);
-    const piece = one.file.slice(offset, offset + opened.piece_bytes);
-    offset = await stubborn(one, async () => {
-      try {
-        const answer = await call(address + "?offset=" + offset, { method: "PUT", form: piece, headers: { "Content-Type": "application/octet-stream" } });
-        return answer.offset;
-      } catch (fault) {
-        if (!(fault instanceof Problem)) throw fault;
-        if (fault.status === 0) offset = (await call(address)).offset; // what of it arrived?
-        if (fault.status === 409 && Number.isInteger(fault.body.offset)) return fault.body.offset;
-        throw fault;
-      }
-    });
-  }
+  if (opened.state !== "open") return;
+  await sendPieces({
+    address: flight + "/uploads/" + opened.upload,
+    size: one.file.size,
+    offset: opened.offset,
+    pieceBytes: opened.piece_bytes,
+    slice: (from, to) => one.file.slice(from, to),
+    again: (deed) => stubborn(one, deed),
+    told: (offset) => progress(one, offset),
+  });
 }
 
 function progress(one, sent) {
@@ -122,7 +116,7 @@ async function one_(one) {
     if (here.has(sha256)) state(one, say("up_here"), "ok");
     else {
       state(one, say("up_send", { p: 0 }));
-      if (one.file.size > LARGE || /\.zip$/i.test(one.file.name)) await sendPieces(one, sha256);
+      if (one.file.size > LARGE || /\.zip$/i.test(one.file.name)) await inPieces(one, sha256);
       else await sendWhole(one);
       here.add(sha256);
       state(one, say("up_done"), "ok");
