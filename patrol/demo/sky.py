@@ -89,6 +89,7 @@ def _open_things(walk: Walk, flown: Flown) -> list[Lies]:
         ).all()  # fmt: skip
     found = []
     for issue in issues:
+        assert issue.lon is not None and issue.lat is not None  # the query asks for it
         spot = river.chainage_of(issue.lon, issue.lat)
         if flown.first_m < spot.chainage_m < flown.last_m:
             found.append(Lies(issue.kind, spot.chainage_m, spot.bank, abs(spot.offset_m), PAINTED[issue.kind]))
