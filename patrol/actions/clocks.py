@@ -45,7 +45,7 @@ def last(work: Work, issue: m.Issue, name: str) -> m.Clock | None:
     return work.session.scalar(_newest(issue, name))
 
 
-def _newest(issue: m.Issue, name: str) -> Select[tuple[m.Clock]]:
+def _newest(issue: m.Issue, name: str) -> Select[m.Clock]:
     clocks = select(m.Clock).where(m.Clock.issue_id == issue.id, m.Clock.name == name)
     return clocks.order_by(m.Clock.instance.desc(), m.Clock.id).limit(1)
 
