@@ -66,6 +66,6 @@ def create_app(station: Station) -> Flask:
 
     @app.get("/assets/<path:name>")
     def assets(name: str) -> Response:
-        return files.send(request, TEMPLATES / "assets", name)
+        return files.file_of(request, TEMPLATES / "assets", name)
 
     return app

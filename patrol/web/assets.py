@@ -18,7 +18,7 @@ PACKED = frozenset({".css", ".js", ".svg", ".json"})
 KEPT_S = 3600
 
 
-def send(asked: Request, folder: Path, name: str) -> Response:
+def file_of(asked: Request, folder: Path, name: str) -> Response:
     """One file of the folder; NotFound where there is none."""
     path = safe_join(str(folder), name)
     kept = {"Cache-Control": f"public, max-age={KEPT_S}"}

@@ -25,7 +25,7 @@ SHEETS = ("tokens", "base", "components", "phone", "print")
 SCRIPTS = (
     "compare", "countdown", "forms", "http", "keys", "main", "pieces", "phone", "phone-always", "phone-device", "phone-draft",
     "phone-export", "phone-fix", "phone-form", "phone-kept", "phone-outbox", "phone-queue", "phone-shots",
-    "phone-store", "phone-track", "phone-walk", "strip", "theme", "time", "words",
+    "phone-store", "phone-track", "phone-walk", "read-as", "strip", "theme", "time", "words",
 )  # fmt: skip
 SHELL = (
     *(f"/assets/css/{name}.css" for name in SHEETS), *(f"/assets/js/{name}.js" for name in SCRIPTS),
