@@ -200,7 +200,7 @@ def path_of(row: Door, thing: Thing) -> str:
              "clue": thing.clue, "step": "press", "layer": "water", "flight": NO_UUID, "upload": NO_UUID,
              "frame": NO_UUID, "thing": NO_UUID, "episode": NO_UUID, "effect": NO_UUID, "side": "before", "key": "0" * 16, "tip": NO_UUID, "opening": NO_UUID, "envelope": "0" * 64,
              "reward": "JL-2026-9999", "act": "nothing", "batch": "FF-2026-9999", "good": "999999", "class_id": "999999",
-             "name": "missed"}  # fmt: skip
+             "name": "closed"}  # fmt: skip
     return re.sub(r"<(\w+)>", lambda part: parts[part[1]], row.path)
 
 
