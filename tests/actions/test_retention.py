@@ -79,6 +79,7 @@ def test_each_thing_goes_on_its_own_day(station: Station, closed: tuple[m.Sighti
     with station.look(SYSTEM) as look:
         assert look.session.query(m.SealShare).filter(m.SealShare.envelope.in_(envelopes)).count() == 0
         assert look.session.query(m.SealShare).count() == 0
+    with station.look(SYSTEM) as look:
         report = verify(look, anchors_of(station.settings))
     assert report.ok, report.broken[:3]
     with station.work(tips.REPORTER) as work, pytest.raises(WrongStep):

@@ -280,14 +280,14 @@ async function onSubmit(event) {
 }
 
 /** A draft the outbox sent back, or one that was being written when the page went away. */
-async function takeUp() {
+async function takeUp(filledIn) {
   const wanted = new URLSearchParams(location.hash.slice(1)).get("draft");
   const here = location.pathname + location.search;
   const all = await store.drafts();
   const found = wanted ? all.find((one) => one.id === wanted) : all.findLast((one) => one.state === "writing" && one.href === here && one.owner === queue.owner());
   if (!found) return false;
   form.elements.client_id.value = found.id;
-  draft.fill(found.fields ?? {});
+  if (!filledIn || wanted) draft.fill(found.fields ?? {}); // what this tab kept is newer than what was last posted
   for (const one of found.photos) {
     const kept = await store.photo(found.id, one.sha256);
     if (kept) shots.add(new File([kept.buffer], one.name ?? "photo.jpg", { type: kept.type }), one.claim, one);
