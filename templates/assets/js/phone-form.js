@@ -187,7 +187,7 @@ function asFilled() {
     if (field.type === "checkbox" && field.closest("fieldset")) (fields[field.name] ??= []).push(field.value);
     else fields[field.name] = field.value;
   }
-  const { what, issue, step, stage, title, place } = form.dataset;
+  const { what, issue, step, stage, title, placeWords: place } = form.dataset;
   const href = location.pathname + location.search;
   const based = document.documentElement.dataset.now ?? null;
   return { what, issue, step, stage, title, place, fields, href, version: form.elements.version?.value ?? "", based_at: based };
